@@ -1,0 +1,76 @@
+"""The versions, threads and devices that a bug report or a benchmark must state."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What ``show_config`` found; prints as a table of names and values."""
+
+    versions: dict[str, str]
+    cpu: str
+    blas: tuple[str, ...]
+    gpu: str
+    backend: str
+
+    def __str__(self) -> str:
+        rows = [*self.versions.items(), ("cpu", self.cpu), *(("blas", line) for line in self.blas)]
+        rows += [("gpu", self.gpu), ("backend", self.backend)]
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+    __repr__ = __str__
+
+
+def show_config() -> Configuration:
+    """Return the versions, processor, BLAS pools, GPU and active backend; its repr is the table to paste into a report.
+
+    Examples
+    --------
+    >>> import sparsesci
+    >>> sparsesci.show_config().backend
+    'numpy'
+    """
+    from threadpoolctl import threadpool_info
+
+    import sparsesci
+
+    from .dispatch import active_backend
+
+    versions = {"sparsesci": sparsesci.__version__, "python": platform.python_version()}
+    versions |= {name: _version(name) for name in ("numpy", "scipy", "numba", "array-api-compat", "cupy")}
+    pools = (
+        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads, {pool['architecture']}"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    )
+    return Configuration(versions, cpu_name(), tuple(pools), _gpu_name(), active_backend())
+
+
+def cpu_name() -> str:
+    """Return the processor's own name where the system tells it, else its architecture."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return _version("cupy-cuda12x") if name == "cupy" else "not installed"
+
+
+def _gpu_name() -> str:
+    from sparsesci import gpu
+
+    if not gpu.is_available():
+        return "none usable"
+    return gpu.device_info()["name"]

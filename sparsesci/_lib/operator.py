@@ -1,0 +1,181 @@
+"""A square linear map with one face: dense, sparse, ``LinearOperator``, factorisation or function.
+
+An algorithm sees ``A(x)`` and ``A.H(x)`` and never asks what A is; a kernel is handed the arrays of the maps that
+have any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import xp
+
+
+class CSR(NamedTuple):
+    """A compressed-sparse-row matrix as the kernels take it: unsigned indices, which make their loops twice as fast."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+
+
+class Operator:
+    """A linear map of n-vectors, and of the columns of (n, k) arrays, that counts its products.
+
+    Parameters
+    ----------
+    apply : callable
+        ``apply(x)`` for ``x`` of shape (n,) or (n, k).
+    n : int
+        Number of rows and columns.
+    dtype : dtype or None
+        None where it is not known (a function).
+    apply_adjoint : callable, optional
+        The same for the conjugate transpose.
+    lower : callable, optional
+        ``lower(dtype)`` gives the named tuple of arrays that compiled kernels take.
+    """
+
+    def __init__(
+        self,
+        apply: Callable,
+        n: int,
+        dtype: Any,
+        *,
+        apply_adjoint: Callable | None = None,
+        lower: Callable | None = None,
+        name: str = "A",
+    ):
+        self.shape = (n, n)
+        self.dtype = dtype
+        self.name = name
+        self.nmatvec = 0
+        self._apply = apply
+        self._apply_adjoint = apply_adjoint
+        self._lower = lower
+        self._lowered: NamedTuple | None = None
+
+    def __call__(self, x):
+        """Return the product with a vector (n,) or with each column of (n, k); k columns count as k products."""
+        self.nmatvec += 1 if x.ndim == 1 else x.shape[1]
+        y = self._apply(x)
+        if getattr(y, "shape", None) != x.shape:
+            raise ValueError(
+                f"{self.name} returned shape {getattr(y, 'shape', type(y))} for a vector of shape {x.shape}"
+            )
+        if xp.is_complex(y.dtype) and not xp.is_complex(x.dtype):
+            raise TypeError(f"{self.name} returned {y.dtype} for a real vector: make b complex, b.astype(complex)")
+        return y if y.dtype == x.dtype else xp.namespace(y).astype(y, x.dtype)
+
+    @property
+    def H(self) -> Operator:
+        """The conjugate transpose; TypeError where the map was given without one."""
+        if self._apply_adjoint is None:
+            raise TypeError(f"{self.name} has no adjoint: pass a matrix, or a LinearOperator with rmatvec")
+        return Operator(
+            self._apply_adjoint, self.shape[0], self.dtype, apply_adjoint=self._apply, name=f"{self.name}.H"
+        )
+
+    def kernel_arguments(self, dtype: Any) -> NamedTuple | None:
+        """Return the arrays in ``dtype`` for a compiled kernel, or None where only the map itself is known."""
+        if self._lowered is None and self._lower is not None:
+            self._lowered = self._lower(dtype)
+        return self._lowered
+
+
+def as_operator(A: Any, like, *, name: str = "A") -> Operator:
+    """Wrap ``A`` as an `Operator` on vectors of the length, library and device of ``like``.
+
+    Accepted are dense arrays, sparse matrices of SciPy and CuPy, anything with ``matvec`` and ``shape`` (a
+    ``LinearOperator``, a preconditioner of this package or of pyamg), anything with ``solve`` and ``shape`` (SciPy's
+    ``splu``), and functions of a vector.
+    """
+    n = like.shape[0]
+    shape = getattr(A, "shape", (n, n))
+    if tuple(shape) != (n, n):
+        raise ValueError(f"{name} has shape {tuple(shape)}: ({n}, {n}) is needed, square and as long as b")
+    if xp.is_sparse(A):
+        return _from_sparse(A, like, name)
+    if xp.is_array(A):
+        xp.namespace(A, like)
+        return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: xp.adjoint(A) @ x, name=name)
+    if hasattr(A, "matvec"):
+        return _from_linear_operator(A, n, name)
+    if hasattr(A, "solve"):
+        return Operator(A.solve, n, getattr(A, "dtype", None), name=name)
+    if callable(A):
+        return Operator(_column_by_column(A), n, None, name=name)
+    raise TypeError(
+        f"{name} is a {type(A).__name__}: an array, a sparse matrix, a LinearOperator or a function is needed"
+    )
+
+
+def _from_sparse(A, like, name: str) -> Operator:
+    if not (xp.is_numpy(like) or xp.is_cupy(like)) or xp.is_cupy(A) != xp.is_cupy(like):
+        raise TypeError(
+            f"{name} is a sparse matrix of {_library(A)} and b an array of {_library(like)}: "
+            "nothing is moved silently; use sparsesci.gpu.to_device or sparsesci.gpu.to_host"
+        )
+    A, n = A.tocsr(), A.shape[0]
+    # A kernel reads without bounds checks, so that a broken matrix must not reach it.
+    steps = A.indptr[1:] - A.indptr[:-1]
+    if A.indptr.shape[0] != n + 1 or A.indptr[0] != 0 or (steps < 0).any() or A.indptr[-1] > A.indices.shape[0]:
+        raise ValueError(f"{name} is not a valid CSR matrix: indptr must rise from 0 to the number of entries")
+    if A.nnz and not 0 <= int(A.indices.min()) <= int(A.indices.max()) < n:
+        raise ValueError(f"{name} is not a valid CSR matrix: a column index lies outside of 0..{n - 1}")
+    adjoint = A.T.conj() if xp.is_complex(A.dtype) else A.T
+    lower = None if xp.is_cupy(A) else lambda dtype: csr_arrays(A, dtype)
+    return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: adjoint @ x, lower=lower, name=name)
+
+
+def csr_arrays(A, dtype: Any) -> CSR:
+    """Return the arrays of a SciPy CSR matrix for the kernels; copies only what has another dtype."""
+    index = index_dtype(A.shape[0], A.data.size)
+    indptr, indices = (_as_unsigned(array, index) for array in (A.indptr, A.indices))
+    return CSR(indptr, indices, np.ascontiguousarray(A.data, dtype=dtype))
+
+
+def index_dtype(n: int, n_entries: int) -> type:
+    """Return the narrowest index of the kernels for a matrix of n rows: a narrower index is a faster product."""
+    return np.uint32 if max(n, n_entries) < 2**32 else np.uint64
+
+
+def _as_unsigned(array: np.ndarray, index: type) -> np.ndarray:
+    """Return indices as ``index``: reinterpreted where only the sign differs, converted where the width does."""
+    array = np.ascontiguousarray(array)
+    return array.view(index) if array.itemsize == np.dtype(index).itemsize else array.astype(index)
+
+
+def _from_linear_operator(A, n: int, name: str) -> Operator:
+    def apply(x):
+        return A.matvec(x) if x.ndim == 1 else A.matmat(x) if hasattr(A, "matmat") else _column_by_column(A.matvec)(x)
+
+    def apply_adjoint(x):
+        return A.rmatvec(x) if x.ndim == 1 else A.rmatmat(x)
+
+    return Operator(
+        apply,
+        n,
+        getattr(A, "dtype", None),
+        apply_adjoint=apply_adjoint if hasattr(A, "rmatvec") else None,
+        lower=getattr(A, "lower", None),
+        name=name,
+    )
+
+
+def _column_by_column(function: Callable) -> Callable:
+    """Extend a function of one vector to the columns of a matrix."""
+
+    def apply(x):
+        if x.ndim == 1:
+            return function(x)
+        return xp.namespace(x).stack([function(x[:, j]) for j in range(x.shape[1])], axis=1)
+
+    return apply
+
+
+def _library(x) -> str:
+    return type(x).__module__.split(".")[0]

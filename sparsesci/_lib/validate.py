@@ -1,0 +1,126 @@
+"""Checks at the public boundary: each raises before any work, and says what was given and what is accepted."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import xp
+from .operator import Operator, as_operator
+
+
+def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
+    """Return ``value`` as an int if it is an integer >= ``least``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}: an integer is needed") from None
+    if isinstance(value, bool) or number < least:
+        raise ValueError(f"{name} is {value!r}: an integer >= {least} is needed")
+    return number
+
+
+def nonnegative_real(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is a finite real number >= 0."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}: a real number is needed")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value!r}: a finite number >= 0 is needed")
+    return float(value)
+
+
+def relative_tolerance(rtol: Any, atol: float, like: Any) -> float:
+    """Return rtol, raised with a warning to 10 eps of the dtype where that is all it can promise and atol is 0."""
+    rtol = nonnegative_real(rtol, "rtol")
+    floor = 10 * float(xp.namespace(like).finfo(like.dtype).eps)
+    if rtol >= floor or atol > 0:
+        return rtol
+    warnings.warn(
+        f"rtol = {rtol:.1e} is below what {xp.dtype_name(like.dtype)} can promise and is set to {floor:.1e}; "
+        "use a wider dtype, or pass atol",
+        UserWarning,
+        stacklevel=4,
+    )
+    return floor
+
+
+def finite(x: Any, name: str) -> None:
+    """Raise ValueError naming the first entry of an array, or of a sparse matrix, that is NaN or Inf."""
+    entries = x.tocoo() if xp.is_sparse(x) else None
+    values = x if entries is None else entries.data
+    namespace = xp.namespace(values)
+    good = namespace.isfinite(values)
+    if bool(namespace.all(good)):
+        return
+    flat = namespace.reshape(good, (-1,))
+    first = int(namespace.argmin(namespace.astype(flat, namespace.int8)))
+    if entries is None:
+        place = tuple(int(i) for i in np.unravel_index(first, tuple(x.shape)))
+        value = values[place]
+    else:
+        place = int(entries.row[first]), int(entries.col[first])
+        value = values[first]
+    index = ", ".join(map(str, place))
+    raise ValueError(f"{name}[{index}] is {complex(value) if xp.is_complex(x.dtype) else float(value)}: not finite")
+
+
+def matrix(A: Any, name: str):
+    """Return lists and ``numpy.matrix`` as arrays, arrays with a floating dtype, and other kinds of A as they are."""
+    if isinstance(A, list | tuple | np.matrix):
+        A = np.asarray(A)
+    return float_array(A, name) if xp.is_array(A) else A
+
+
+def square_matrix(A: Any, name: str):
+    """Return ``A`` as an array or sparse matrix if it is square and not empty."""
+    A = matrix(A, name)
+    if not (xp.is_array(A) or xp.is_sparse(A)):
+        raise TypeError(f"{name} is a {type(A).__name__}: its entries are needed, pass an array or a sparse matrix")
+    if len(A.shape) != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
+        raise ValueError(f"{name} has shape {tuple(A.shape)}: a square matrix is needed")
+    return A
+
+
+def float_array(x: Any, name: str):
+    """Return ``x`` as an array of float32, float64 or their complex kin: lists become NumPy, integers float64."""
+    if not xp.is_array(x):
+        x = np.asarray(x)
+    if xp.is_numpy(x):
+        if x.dtype.kind not in "fcbiu":
+            raise TypeError(f"{name} has dtype {x.dtype}: numbers are needed")
+        x = np.ascontiguousarray(x)
+    namespace = xp.namespace(x)
+    return namespace.astype(x, xp.common_float(namespace, x.dtype), copy=False)
+
+
+def linear_system(A: Any, b: Any, x0: Any, M: Any) -> tuple[Operator, Any, Any, Operator | None]:
+    """Check and promote the arguments of a linear solver.
+
+    Returns
+    -------
+    A, b, x, M
+        ``A`` and ``M`` as operators, ``b`` and the starting guess ``x`` as arrays of the common dtype: that of A, b, x0
+        and M together. ``x`` and ``M`` stay None where they are.
+    """
+    b = float_array(b, "b")
+    if b.ndim not in (1, 2) or 0 in b.shape:
+        raise ValueError(f"b has shape {tuple(b.shape)}: a vector (n,) or columns (n, p), not empty, are needed")
+    x = None if x0 is None else float_array(x0, "x0")
+    if x is not None and x.shape != b.shape:
+        raise ValueError(f"x0 has shape {tuple(x.shape)}: the shape of b, {tuple(b.shape)}, is needed")
+    A, M = matrix(A, "A"), matrix(M, "M")
+    operators = {name: as_operator(part, b, name=name) for name, part in (("A", A), ("M", M)) if part is not None}
+    for name, part in (("A", A), ("b", b), ("x0", x), ("M", M)):
+        if xp.is_array(part) or xp.is_sparse(part):
+            finite(part, name)
+    arrays = [b] if x is None else [b, x]
+    namespace = xp.namespace(*arrays)
+    dtypes = [part.dtype for part in (*arrays, *operators.values())]
+    dtype = xp.common_float(namespace, *(known for known in dtypes if known is not None))
+    b = namespace.astype(b, dtype, copy=False)
+    return operators["A"], b, None if x is None else namespace.astype(x, dtype, copy=False), operators.get("M")

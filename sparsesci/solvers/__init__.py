@@ -1,0 +1,31 @@
+"""Linear systems in sequences.
+
+One system:        gcrodr
+Preconditioners:   jacobi_preconditioner, ilu0_preconditioner
+What comes back:   KrylovResult, RecycleSpace, ConvergenceWarning
+
+A sequence of similar systems is solved by handing on what one system has learnt::
+
+    recycle = None
+    for A, b in systems:
+        result = gcrodr(A, b, M=ilu0_preconditioner(A), recycle=recycle)
+        recycle = result.recycle
+"""
+
+from sparsesci._lib.result import ConvergenceWarning, Status
+
+from .krylov.gcrodr import gcrodr
+from .krylov.ilu0 import ilu0_preconditioner
+from .krylov.jacobi import jacobi_preconditioner
+from .krylov.recycle import RecycleSpace
+from .krylov.result import KrylovResult
+
+__all__ = [
+    "ConvergenceWarning",
+    "KrylovResult",
+    "RecycleSpace",
+    "Status",
+    "gcrodr",
+    "ilu0_preconditioner",
+    "jacobi_preconditioner",
+]

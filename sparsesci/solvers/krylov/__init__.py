@@ -1,0 +1,1 @@
+"""Krylov subspace methods: one method per file, the public names are those of `sparsesci.solvers`."""

@@ -1,0 +1,129 @@
+"""Preconditioners in factored form, which Jacobi, SSOR and incomplete factorisations share.
+
+``M = (I + U)^-1 D^-1 (I + L)^-1`` with L strictly lower and U strictly upper triangular. One form means one compiled
+solve, and one compiled Arnoldi cycle for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparsesci._lib import xp
+from sparsesci._lib.dispatch import kernel
+from sparsesci._lib.operator import CSR, Operator, index_dtype
+
+
+class Factors(NamedTuple):
+    """The arrays of ``M``: rows of ``lower`` in order, rows of ``upper`` from last to first with descending columns."""
+
+    lower: CSR
+    upper: CSR
+    inverse_diagonal: np.ndarray
+
+
+class FactoredPreconditioner:
+    """A preconditioner ``M = (I + U)^-1 D^-1 (I + L)^-1``; ``M(x)`` applies it.
+
+    It is accepted as ``M`` by every solver of this package, and by those of SciPy through
+    ``scipy.sparse.linalg.LinearOperator(M.shape, matvec=M.matvec, dtype=M.dtype)``.
+
+    Parameters
+    ----------
+    factors : Factors
+        L, U and the inverse of D.
+    name : str
+        The method that made it, for the repr.
+    """
+
+    def __init__(self, factors: Factors, name: str):
+        n = factors.inverse_diagonal.shape[0]
+        self.factors = factors
+        self.name = name
+        self.shape = (n, n)
+        self.dtype = factors.inverse_diagonal.dtype
+
+    def __call__(self, x):
+        """Apply the preconditioner to a vector (n,) or to each column of (n, k)."""
+        if self.is_diagonal:
+            d = self.factors.inverse_diagonal
+            return (d if x.ndim == 1 else d[:, None]) * x
+        if not xp.is_numpy(x):
+            raise TypeError(f"{self.name} solves on the host: pass NumPy vectors, or a Jacobi preconditioner")
+        dtype = np.result_type(self.dtype, x.dtype)
+        factors = self.lower(dtype)
+        rows = np.ascontiguousarray(x.T, dtype=dtype)  # no copy of a block whose columns are contiguous
+        result = np.empty_like(rows)
+        (solve_factors if x.ndim == 1 else solve_factors_rows)(factors, rows, result)
+        return result.T
+
+    matvec = __call__
+    matmat = __call__
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether L and U are empty."""
+        return self.factors.lower.data.size == 0 and self.factors.upper.data.size == 0
+
+    def lower(self, dtype: Any) -> Factors:
+        """Return the factors in ``dtype`` as the kernels take them."""
+        return cast(self.factors, dtype)
+
+    def __repr__(self) -> str:
+        """One line: method, dtype, shape and number of entries."""
+        n_factors = self.factors.lower.data.size + self.factors.upper.data.size + self.shape[0]
+        return f"{self.name} preconditioner, {self.dtype}, shape {self.shape}, {n_factors} entries"
+
+
+def identity(n: int, dtype: Any) -> Operator:
+    """Return the preconditioner that does nothing; compiled cycles know it by its empty arrays."""
+
+    def lower(dtype):
+        nothing = empty_csr(0, 0, dtype)
+        return Factors(nothing, nothing, nothing.data)
+
+    return Operator(lambda x: x, n, dtype, lower=lower, name="M")
+
+
+def diagonal_factors(inverse_diagonal) -> Factors:
+    """Return the factors of a diagonal preconditioner."""
+    nothing = empty_csr(inverse_diagonal.shape[0], 0, np.float32)
+    return Factors(nothing, nothing, inverse_diagonal)
+
+
+def cast(factors: Factors, dtype: Any) -> Factors:
+    """Return the factors in ``dtype``, those that have it already uncopied."""
+    lower, upper, inverse_diagonal = factors
+    return Factors(
+        lower._replace(data=lower.data.astype(dtype, copy=False)),
+        upper._replace(data=upper.data.astype(dtype, copy=False)),
+        inverse_diagonal.astype(dtype, copy=False),
+    )
+
+
+def empty_csr(n: int, n_entries: int, dtype: Any) -> CSR:
+    """Return room for a matrix of n rows, zero until its arrays are filled."""
+    index = index_dtype(n, n_entries)
+    return CSR(np.zeros(n + 1, index), np.zeros(n_entries, index), np.zeros(n_entries, dtype))
+
+
+@kernel(cpu="sparsesci._cpu.sparse:solve_factors")
+def solve_factors(factors, x, y):
+    """Set ``y = M x`` for vectors x and y (n,)."""
+    lower, upper, inverse_diagonal = factors
+    n = x.shape[0]
+    for i in range(n):
+        row = slice(int(lower.indptr[i]), int(lower.indptr[i + 1]))
+        y[i] = x[i] - lower.data[row] @ y[lower.indices[row]]
+    for stored in range(n):
+        i = n - 1 - stored
+        row = slice(int(upper.indptr[stored]), int(upper.indptr[stored + 1]))
+        y[i] = inverse_diagonal[i] * y[i] - upper.data[row] @ y[upper.indices[row]]
+
+
+@kernel(cpu="sparsesci._cpu.sparse:solve_factors_rows")
+def solve_factors_rows(factors, X, Y):
+    """Set each row of Y (k, n) to M times that row of X."""
+    for x, y in zip(X, Y, strict=True):
+        solve_factors.reference(factors, x, y)

@@ -1,0 +1,235 @@
+"""GCRO-DR: GMRES with deflated restarting that hands its deflation space to the next system.
+
+Parks, de Sturler, Mackey, Johnson, Maiti, *Recycling Krylov subspaces for sequences of linear systems*, SIAM J. Sci.
+Comput. 28 (2006) 1651-1674. The numbers at the right of the loop are those of the listing of GCRO-DR in its appendix.
+
+Deviations
+----------
+1. The first cycle (steps 9-18) is the general one with an empty C: steps 22-34 hold for k = 0, and are written once.
+2. The least-squares problem and the harmonic Ritz vectors share one QR factorisation of G, and the new C comes out of
+   it orthonormal (`harmonic_ritz`): steps 30-34 in one go.
+3. Success is claimed only after the true residual b - A x has been formed: the recursive one drifts.
+4. A recycle space whose image under the new operator has left its old place is dropped (`DRIFT_LIMIT`); so is one with
+   which the search space becomes invariant before it holds a solution.
+5. The flexible form (Carvalho, Gratton, Lago, Vasseur, 2011) has Z = [M v_j] in the place of V in steps 24, 28 and 31.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+from sparsesci._lib import validate, xp
+from sparsesci._lib.dispatch import public
+from sparsesci._lib.iterate import Watch
+from sparsesci._lib.parallel import thread_limit
+from sparsesci._lib.result import Status
+from sparsesci._lib.xp import conj, norm
+
+from .factors import identity
+from .recycle import RecycleSpace, check_recycle, image
+from .result import KrylovResult, warn_of_failure
+from .search_space import SearchSpace
+
+ONE_THREAD_BELOW = 1_000_000  # entries of the basis: two BLAS pools fight over the cores on small problems
+
+
+@public
+def gcrodr(
+    A: Any,
+    b: Any,
+    x0: Any = None,
+    *,
+    recycle: RecycleSpace | None = None,
+    M: Any = None,
+    restart: int = 40,
+    n_recycle: int = 20,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    same_operator: bool = False,
+    flexible: bool = False,
+    callback: Callable | None = None,
+) -> KrylovResult:
+    """Solve ``A x = b`` for general A by GMRES with deflated restarting, with the help of an earlier system.
+
+    Each cycle minimises ``||b - A x||`` over the recycled space U and a Krylov space of ``(I - C C^H) A M``, where
+    ``C = A M U``, and keeps for the next one the harmonic Ritz vectors of smallest modulus: the directions in which
+    restarted GMRES is slow.
+
+    Parameters
+    ----------
+    A : array, sparse matrix, LinearOperator or callable
+        Shape (n, n), real or complex; a function is called as ``A(x)``.
+    b : array (n,) or (n, p)
+        Right-hand side, or p of them: the columns are solved in turn, each with the space of the one before.
+    x0 : array, optional
+        Starting guess of the shape of b; zero by default.
+    recycle : RecycleSpace, optional
+        ``result.recycle`` of an earlier system with a similar A. Costs one product a vector, unless ``same_operator``.
+    M : array, sparse matrix, LinearOperator, preconditioner or callable, optional
+        Approximates the inverse of A; used from the right, so that residuals are those of ``A x = b``.
+    restart : int
+        Largest dimension of the search space, the recycled vectors included (m in the paper).
+    n_recycle : int
+        Largest dimension of the recycled space (k in the paper), below ``restart``; a complex conjugate pair may add
+        one; 0 is GMRES.
+    rtol, atol : float
+        The rule is ``||b - A x|| <= max(rtol * ||b||, atol)``, confirmed with the true residual. An ``rtol`` below 10
+        eps of the dtype is raised to that, with a warning, where ``atol`` is 0.
+    maxiter : int, optional
+        The most iterations (Krylov vectors) for each column of b; default 10 n.
+    same_operator : bool
+        Promise that A and M are those that ``recycle`` was made with: nothing is recomputed.
+    flexible : bool
+        Allow M to change from one application to the next (an inner solver); stores ``restart`` more vectors.
+    callback : callable, optional
+        ``callback(intermediate_result)`` after every iteration, with a `KrylovResult` of the current x. Costs the
+        formation of that x. Raise ``StopIteration`` in it to stop.
+
+    Returns
+    -------
+    KrylovResult
+        With ``x``, ``success``, ``status``, ``message``, ``nit``, ``nmatvec``, ``residuals``, ``time`` and
+        ``recycle``. Where the rule was not met, ``success`` is False, x the best iterate, and a `ConvergenceWarning`
+        gives the reason and advice.
+
+    Raises
+    ------
+    ValueError, TypeError
+        NaN or Inf in A or b, shapes that do not match, a recycle space of another system: before any work.
+
+    Notes
+    -----
+    An iteration costs one product with A, one with M, and 4 to 8 n j flops at a basis of j vectors; a cycle ends with
+    another 6 n restart n_recycle. Memory: about (restart + 4 n_recycle) n numbers. All inputs are computed in their
+    common dtype: float32 and complex64 are kept, integers become float64.
+
+    If A is a sparse matrix and M None, Jacobi or ILU(0) of this package, a cycle runs compiled, without Python.
+
+    References
+    ----------
+    Parks, de Sturler, Mackey, Johnson, Maiti, SIAM J. Sci. Comput. 28 (2006) 1651-1674.
+
+    Examples
+    --------
+    >>> import numpy as np, scipy.sparse as sp
+    >>> from sparsesci.solvers import gcrodr
+    >>> A = sp.diags_array([-np.ones(999), 2.001 * np.ones(1000), -np.ones(999)], offsets=[-1, 0, 1], format="csr")
+    >>> first = gcrodr(A, np.ones(1000), rtol=1e-8)
+    >>> second = gcrodr(A, np.arange(1000.0), rtol=1e-8, recycle=first.recycle, same_operator=True)
+    >>> first.success and second.success and second.nit < first.nit
+    True
+    """
+    A, b, x, M = validate.linear_system(A, b, x0, M)
+    n = b.shape[0]
+    restart = validate.positive_integer(restart, "restart")
+    n_recycle = validate.positive_integer(n_recycle, "n_recycle", least=0)
+    if n_recycle >= restart:
+        raise ValueError(f"n_recycle is {n_recycle} and restart {restart}: n_recycle < restart is needed")
+    atol = validate.nonnegative_real(atol, "atol")
+    rtol = validate.relative_tolerance(rtol, atol, b)
+    maxiter = 10 * n if maxiter is None else validate.positive_integer(maxiter, "maxiter")
+    m = min(restart, n)
+    if recycle is not None:
+        check_recycle(recycle, b, m, flexible=flexible)
+    elif same_operator:
+        raise ValueError("same_operator=True says that recycle was made with this operator, but recycle is None")
+
+    watch_for = partial(Watch, rtol=rtol, atol=atol, maxiter=maxiter, callback=callback)
+    options = {"m": m, "n_recycle": min(n_recycle, m - 1), "flexible": flexible}
+    M = identity(n, b.dtype) if M is None else M
+    with thread_limit(1) if n * restart < ONE_THREAD_BELOW else nullcontext():
+        if b.ndim == 1:
+            result = _solve(A, M, b, x, recycle, watch_for(norm(b)), same_operator=same_operator, **options)
+        else:
+            result = _solve_in_turn(A, M, b, x, recycle, watch_for, same_operator=same_operator, **options)
+    warn_of_failure(result, stacklevel=3)
+    return result
+
+
+def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator) -> KrylovResult:
+    """Run the listing for one right-hand side; x is None for a start at zero."""
+    space = SearchSpace(b, m, flexible=flexible)
+    U, C = space.U, space.C
+    products_before = A.nmatvec
+
+    def report(x, status, residual_norm):
+        return KrylovResult(
+            x=x,
+            status=status,
+            message=watch.message(status, residual_norm, note=space.culprit and f" ({space.culprit} did)"),
+            nit=watch.nit,
+            time=watch.time,
+            nmatvec=A.nmatvec - products_before,
+            residuals=tuple(watch.residuals),
+            recycle=RecycleSpace(U.T, C.T, flexible) if U.shape[0] else recycle,
+        )
+
+    x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))  # 1
+    watch.start(norm(r))
+    status, checked = watch.verdict(norm(r)), norm(r)
+    if recycle is not None and status is Status.RUNNING:  # 2
+        U, C = image(A, M, recycle, b.dtype, same_operator=same_operator)  # 3-5
+        x, r = _deflate(x, r, U, C, space, M)  # 6-7
+    while status is Status.RUNNING:
+        if not watch.solved(norm(r)):
+            space.begin(U, C, r)  # 23-26
+            while not (space.is_closed(watch.goal) or watch.tired() or watch.stopped):
+                watch.count(space.extend(A, M, watch.left() if watch.callback is None else 1, watch.goal))  # 22
+                if watch.callback is not None:
+                    watch.show(report(x + space.step(M), status, watch.residuals[-1]))
+            if space.culprit:
+                status = Status.NOT_FINITE
+                break
+            x = x + space.step(M)  # 27-28
+            r = space.residual()  # 29
+            U, C = space.keep(n_recycle)  # 30-34
+        status = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(norm(r))
+        if status is not Status.RUNNING:
+            r = b - A(x)
+            status = watch.confirm(status, norm(r), checked)
+            checked = norm(r)
+            if status is Status.RUNNING:
+                x, r = _deflate(x, r, U, C, space, M)
+    return report(x, status, norm(r))
+
+
+def _deflate(x, r, U, C, space, M):
+    """Move what C sees of the residual into x (steps 6-7)."""
+    if not C.shape[0]:
+        return x, r
+    c = conj(C) @ r
+    return x + space.lift(c @ U, M), r - c @ C
+
+
+def _solve_in_turn(A, M, B, X, recycle, watch_for, *, same_operator, **options) -> KrylovResult:
+    """Solve for the columns of B one after the other; each begins with the space of the one before."""
+    n_columns = B.shape[1]
+    columns, solutions = [], []
+    for i in range(n_columns):
+        b, x = B[:, i], None if X is None else X[:, i]
+        if columns and columns[-1].status is Status.STOPPED_BY_CALLBACK:
+            solutions.append(xp.zeros_like(b) if x is None else x)
+            continue
+        column = _solve(A, M, b, x, recycle, watch_for(norm(b)), same_operator=same_operator, **options)
+        columns.append(column)
+        solutions.append(column.x)
+        recycle, same_operator = column.recycle, column.recycle is not None
+    n_failed = sum(not column.success for column in columns) + n_columns - len(columns)
+    shown = next((column for column in columns if not column.success), columns[-1])
+    story = (
+        f"{n_failed} of {n_columns} columns did not converge, first" if n_failed else f"{n_columns} columns, the last"
+    )
+    return KrylovResult(
+        x=xp.namespace(B).stack(solutions, axis=1),
+        status=shown.status,
+        message=f"{story} column {columns.index(shown)}: {shown.message}",
+        nit=sum(column.nit for column in columns),
+        time=sum(column.time for column in columns),
+        nmatvec=sum(column.nmatvec for column in columns),
+        residuals=tuple(column.residuals for column in columns),
+        recycle=recycle,
+    )

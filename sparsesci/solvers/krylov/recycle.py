@@ -1,0 +1,121 @@
+"""The recycle space: what one linear system hands to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparsesci._lib import xp
+from sparsesci._lib.operator import Operator
+from sparsesci._lib.xp import conj, to_host, to_like
+
+DRIFT_LIMIT = 0.98
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class RecycleSpace:
+    """A subspace in which the last system converged slowest, for the next system to begin with.
+
+    Attributes
+    ----------
+    U : array (n, k)
+        Basis of the space, in the variable of the preconditioned operator A M (in that of x where ``flexible``).
+    C : array (n, k)
+        ``A M U`` of the system it was made with; orthonormal columns.
+    flexible : bool
+        Whether U lives in the variable of x.
+
+    Notes ----- Plain arrays: it can be pickled, saved, and moved with `sparsesci.gpu.to_device`. The solver that
+    takes it does not change it.
+    """
+
+    U: Any
+    C: Any
+    flexible: bool = False
+
+    @property
+    def n(self) -> int:
+        """Length of the vectors."""
+        return self.U.shape[0]
+
+    @property
+    def k(self) -> int:
+        """Dimension of the space."""
+        return self.U.shape[1]
+
+    @property
+    def dtype(self) -> Any:
+        """Data type of the vectors."""
+        return self.U.dtype
+
+    def __repr__(self) -> str:
+        """One line: dimension, length and dtype."""
+        return f"RecycleSpace: {self.k} vectors of length {self.n}, {str(self.dtype).split('.')[-1]}"
+
+
+def check_recycle(recycle: Any, b: Any, m: int, *, flexible: bool) -> None:
+    """Raise where a recycle space cannot serve a system with right-hand side b in search spaces of m vectors."""
+    if not isinstance(recycle, RecycleSpace):
+        raise TypeError(f"recycle is a {type(recycle).__name__}: pass the .recycle of an earlier result, or None")
+    if recycle.n != b.shape[0]:
+        raise ValueError(
+            f"recycle holds vectors of length {recycle.n}, b has length {b.shape[0]}: solve this system without recycle"
+        )
+    if xp.is_complex(recycle.dtype) and not xp.is_complex(b.dtype):
+        raise ValueError(
+            f"recycle is {recycle.dtype} and the system is real ({b.dtype}): solve this system without recycle"
+        )
+    if recycle.k >= m:
+        raise ValueError(f"recycle holds {recycle.k} vectors, which leaves no room below restart = {m}: raise restart")
+    if recycle.flexible != flexible:
+        raise ValueError(
+            f"recycle was made with flexible={recycle.flexible}, and this call has flexible={flexible}: "
+            "its vectors live in another variable; use the same setting throughout a sequence"
+        )
+    xp.namespace(recycle.U, b)
+
+
+def image(A: Operator, M: Operator, recycle: RecycleSpace, dtype: Any, *, same_operator: bool):
+    """Return rows U and C with ``A M U = C`` and orthonormal C for this A: k products, or none for the same operator.
+
+    Both have fewer rows than before where images have become linearly dependent, and none where the space has drifted
+    away: where the sine of the angles between the new C and the old, in the mean, is above `DRIFT_LIMIT`.
+    """
+    namespace = xp.namespace(recycle.U)
+    U, C_old = (namespace.astype(X, dtype, copy=False) for X in (recycle.U, recycle.C))
+    if same_operator:
+        return U.T, C_old.T
+    C, S = orthonormal(A(U if recycle.flexible else M(U)))
+    U = U @ to_like(S, U)
+    # Both are orthonormal, so that ||C_old^H C||_F^2 is the sum of the squared cosines.
+    cosines = to_host(conj(C_old).T @ C)
+    stays = np.sum(np.abs(cosines) ** 2) >= (1 - DRIFT_LIMIT**2) * C.shape[1]
+    kept = C.shape[1] if stays else 0
+    return U[:, :kept].T, C[:, :kept].T
+
+
+def orthonormal(X) -> tuple[Any, np.ndarray]:
+    """Return Q with orthonormal columns and a small host matrix S with ``Q = X S``; dependent columns are dropped.
+
+    Eigenvectors of the Gram matrix (SVQB of Stathopoulos and Wu, 2002), a second time where the first was
+    ill-conditioned: products of tall matrices, where Householder QR is ten times slower.
+    """
+    namespace = xp.namespace(X)
+    precision = float(namespace.finfo(X.dtype).eps)
+    S = None
+    for _ in range(2):
+        gram = to_host(conj(X).T @ X)
+        if not np.isfinite(gram).all():
+            return X[:, :0], gram[:, :0]
+        lengths = np.sqrt(np.abs(np.diagonal(gram)))
+        scale = np.where(lengths > 0, 1 / np.where(lengths > 0, lengths, 1), 0)
+        weights, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
+        kept = weights > 10 * precision * len(weights) * max(weights[-1], 0)
+        step = ((scale[:, None] * vectors[:, kept]) / np.sqrt(weights[kept])).astype(gram.dtype)
+        X = X @ to_like(step, X)
+        S = step if S is None else S @ step
+        if weights[kept].min(initial=1) > 0.1:
+            break
+    return X, S

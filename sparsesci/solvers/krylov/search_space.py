@@ -1,0 +1,151 @@
+"""The search space of one cycle of GCRO-DR: ``A M Vhat = What G`` with ``Vhat = [U V]`` and ``What = [C V+]``.
+
+The rows of U, C, V, W and Z are the columns of the paper's matrices: a basis vector is contiguous. G and all that is
+made of it is small and lives on the host; a long vector never does unless its library is NumPy.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from sparsesci._lib import xp
+from sparsesci._lib.xp import conj, norm, to_host, to_like
+
+from .arnoldi import arnoldi
+from .harmonic_ritz import harmonic_ritz
+
+
+class SearchSpace:
+    """Room for a space of dimension m, used for one cycle after the other.
+
+    Parameters
+    ----------
+    like : array (n,)
+        Gives length, dtype, library and device.
+    m : int
+        Largest dimension.
+    flexible : bool
+        Whether every ``M v`` is kept, so that M may change.
+
+    Attributes
+    ----------
+    j, k : int
+        Dimension reached, and how much of it is U.
+    is_invariant : bool
+        Whether the operator maps the space into itself: there is no further vector.
+    culprit : str
+        Name of the operator that returned NaN or Inf, empty as long as none did.
+    """
+
+    def __init__(self, like, m: int, *, flexible: bool):
+        zeros = partial(xp.namespace(like).zeros, dtype=like.dtype, device=xp.device(like))
+        n = like.shape[0]
+        self.m, self.flexible = m, flexible
+        self.W, self.Z = zeros((m + 1, n)), zeros((m if flexible else 1, n))
+        self.U = self.C = zeros((0, n))
+        self.k = self.j = 0
+        self.is_invariant, self.culprit = False, ""
+        dtype = to_host(like[:1]).dtype
+        self.G = np.zeros((m + 1, m), dtype)
+        self._null = np.zeros(m + 1, dtype)
+        self._estimates = np.zeros(m, np.empty(0, dtype).real.dtype)
+
+    def begin(self, U, C, r) -> None:
+        """Start a cycle from the residual r, which is orthogonal to C (steps 23-26)."""
+        self.k = self.j = C.shape[0]
+        D = self._scale(U)
+        self.U, self.C = U * to_like(D[:, None], U), C
+        self.is_invariant = False
+        self.beta = norm(r)
+        self.W[: self.k, :] = C
+        self.W[self.k, :] = r / self.beta
+        self.G[:] = 0
+        self.G[: self.k, : self.k] = np.diag(D)
+
+    def _scale(self, U) -> np.ndarray:
+        """Return D of step 23, which makes G independent of the scale of A (here in the maximum norm: no overflow)."""
+        if not U.shape[0]:
+            return np.ones(0, self.G.dtype)
+        namespace = xp.namespace(U)
+        return (1 / to_host(namespace.max(namespace.abs(U), axis=1))).astype(self.G.dtype)
+
+    def extend(self, A, M, n_vectors: int, goal: float) -> list[float]:
+        """Add up to ``n_vectors`` Arnoldi vectors (step 22), until the residual is at ``goal``; return its norms."""
+        begin, stop, products = self.j, min(self.j + n_vectors, self.m), A.nmatvec
+        arrays = (self.W, self.Z, self.G, self._null, self._estimates)
+        self.j = arnoldi(A, M, *arrays, self.k, begin, stop, self.beta, goal)
+        A.nmatvec = products + self.j - begin  # compiled products do not pass through A
+        last = self.G[: self.j + 1, self.j - 1]
+        if not np.isfinite(last).all():
+            self.j -= 1
+            self.culprit = A.name if np.isfinite(to_host(M(self.W[self.j, :]))).all() else M.name
+        self.is_invariant = last[-1] == 0
+        return self._estimates[begin : self.j].tolist()
+
+    def is_closed(self, goal: float) -> bool:
+        """Whether the cycle is over: the space is full or cannot grow, or its residual norm is at ``goal``."""
+        reached = self.j > self.k and self._estimates[self.j - 1] <= goal
+        return self.j == self.m or reached or self.is_invariant or bool(self.culprit)
+
+    def step(self, M):
+        """Minimise ``||What^H r - G y||`` and return the step ``Vhat y`` in the variable of x (steps 27-28)."""
+        j, k = self.j, self.k
+        G = self.G[: j + 1, :j]
+        self._Q, self._R = np.linalg.qr(G)
+        self._rest = np.zeros(j + 1, G.dtype)
+        self._rest[k] = self.beta
+        self._is_singular = is_singular(self._R)
+        if self._is_singular:
+            y = np.linalg.lstsq(G, self._rest, rcond=100 * np.finfo(G.dtype).eps)[0]
+        else:
+            y = solve_upper(self._R, self.beta * self._Q[k].conj())
+        self._rest -= G @ y
+        return self.lift(self.combine(y), M)
+
+    def lift(self, u, M):
+        """Return the vector of x that a combination of Vhat stands for."""
+        return u if self.flexible else M(u)
+
+    def residual(self):
+        """Return ``r - What G y`` of the last `step` without a product (step 29)."""
+        return to_like(self._rest, self.W) @ self.W[: self.j + 1, :]
+
+    def keep(self, n_recycle: int):
+        """Return the next U and C: harmonic Ritz vectors of smallest modulus (steps 30-34); needs a `step` before."""
+        j, k = self.j, self.k
+        if n_recycle == 0 or self._is_singular:
+            return self.U[:0, :], self.C[:0, :]
+        What = self.W[: j + 1, :]
+        T = np.zeros((j + 1, j), self.G.dtype)
+        T[:, :k] = to_host(conj(What) @ self.U.T)
+        if self.flexible:
+            T[:, k:] = to_host(conj(What) @ self.Z[k:j, :].T)
+        else:
+            T[range(k, j), range(k, j)] = 1
+        Y = harmonic_ritz(self._Q, self._R, T, n_recycle, most=self.m - 1)
+        return self.combine(solve_upper(self._R, Y).T), to_like((self._Q @ Y).T, What) @ What
+
+    def combine(self, Y: np.ndarray):
+        """Return the combinations of Vhat whose coefficients are the rows of Y, or the vector Y."""
+        V = self.Z if self.flexible else self.W
+        k, j = self.k, self.j
+        return to_like(Y[..., :k], V) @ self.U + to_like(Y[..., k:], V) @ V[k:j, :]
+
+
+def is_singular(R: np.ndarray) -> bool:
+    """Whether an upper triangular matrix is singular to working precision; its pivots alone would not tell."""
+    from scipy.linalg import lapack
+
+    if not R.size:
+        return False
+    (estimate,) = lapack.get_lapack_funcs(("trcon",), (R,))
+    return not estimate(R)[0] > 10 * np.finfo(R.dtype).eps
+
+
+def solve_upper(R: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Return ``R^-1 B`` for an upper triangular matrix on the host."""
+    from scipy.linalg import solve_triangular
+
+    return solve_triangular(R, B, check_finite=False) if R.size else B

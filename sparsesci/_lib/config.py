@@ -6,6 +6,11 @@ import platform
 from dataclasses import dataclass
 from importlib import metadata
 
+from .xp import cupy_module
+
+MISSING = "not installed"
+CUPY_WHEELS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x")  # one library under the names of its builds
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -37,12 +42,11 @@ def show_config() -> Configuration:
     """
     from threadpoolctl import threadpool_info
 
-    import sparsesci
-
     from .dispatch import active_backend
 
-    versions = {"sparsesci": sparsesci.__version__, "python": platform.python_version()}
-    versions |= {name: _version(name) for name in ("numpy", "scipy", "numba", "array-api-compat", "cupy")}
+    versions = {"sparsesci": _version("sparsesci"), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in ("numpy", "scipy", "numba", "array-api-compat")}
+    versions["cupy"] = next((v for v in map(_version, CUPY_WHEELS) if v != MISSING), MISSING)
     pools = (
         f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads, {pool['architecture']}"
         for pool in threadpool_info()
@@ -65,12 +69,12 @@ def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return _version("cupy-cuda12x") if name == "cupy" else "not installed"
+        return MISSING
 
 
 def _gpu_name() -> str:
-    from sparsesci import gpu
-
-    if not gpu.is_available():
+    try:
+        cupy = cupy_module()
+    except (ImportError, RuntimeError):
         return "none usable"
-    return gpu.device_info()["name"]
+    return cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-_BRING_A_POOL = ("scipy.linalg", "numba", "sklearn")
+_BRING_A_POOL = ("scipy.linalg", "numba", "sklearn", "torch", "jax")
 
 
 @contextmanager

@@ -75,7 +75,7 @@ class Result:
 def _brief(value: Any) -> str:
     """One line about a field: arrays by dtype and shape, floats by four digits."""
     if xp.is_array(value):
-        return f"{str(value.dtype).split('.')[-1]} {tuple(value.shape)}"
+        return f"{xp.dtype_name(value.dtype)} {tuple(value.shape)}"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, tuple | list):

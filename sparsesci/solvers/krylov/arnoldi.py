@@ -57,24 +57,24 @@ def arnoldi(A, M, W, Z, G, null, estimates, first, start, stop, beta, goal):
         basis = W[: j + 1, :]
         z = M(W[j, :])
         Z[min(j, Z.shape[0] - 1), :] = z
-        image = A(z)
+        w = A(z)
         with np.errstate(invalid="ignore", over="ignore"):  # NaN and Inf are found below, and named by the caller
-            h = conj(basis) @ image
-            w = image - h @ basis
+            h = conj(basis) @ w
+            w = w - h @ basis
             correction = conj(basis) @ w
             w = w - correction @ basis
-            # One transfer a step: the column of G with the two norms behind it.
-            norms = namespace.sqrt(namespace.stack([squared_norm(image), squared_norm(w)]))
-            column = to_host(namespace.concat([h + correction, namespace.astype(norms, W.dtype)]))
-        before, after = column[-2:].real
-        if not smallest < before < 1 / smallest:
-            before, after = norm(image), norm(w)
-        if after <= 10 * float(limits.eps) * before:
-            G[: j + 1, j], G[j + 1, j] = column[: j + 1], 0
+            # One transfer a step: the column of G, with ||w|| as its last entry.
+            after = namespace.astype(namespace.sqrt(squared_norm(w)), W.dtype)
+            column = to_host(namespace.concat([h + correction, namespace.reshape(after, (1,))]))
+        after, largest = column[-1].real, np.max(np.abs(column[:-1]))
+        if not smallest < after < 1 / smallest:
+            after = norm(w)
+        if after <= 10 * float(limits.eps) * largest:
+            G[: j + 1, j], G[j + 1, j] = column[:-1], 0
             W[j + 1, :] = namespace.zeros_like(w)
             estimates[j] = 0
             return j + 1
-        G[: j + 1, j], G[j + 1, j] = column[: j + 1], after
+        G[: j + 1, j], G[j + 1, j] = column[:-1], after
         W[j + 1, :] = w / float(after)
         null[j + 1] = -(null[first : j + 1] @ G[first : j + 1, j]) / after
         estimates[j] = beta / math.sqrt(float(np.sum(np.abs(null[first : j + 2]) ** 2)))

@@ -16,6 +16,7 @@ Deviations
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -170,7 +171,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
 
     x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))  # 1
     watch.start(norm(r))
-    status, checked = watch.verdict(norm(r)), norm(r)
+    status, checked = watch.verdict(norm(r)), math.inf
     if recycle is not None and status is Status.RUNNING:  # 2
         U, C = image(A, M, recycle, b.dtype, same_operator=same_operator)  # 3-5
         x, r = _deflate(x, r, U, C, space, M)  # 6-7
@@ -192,6 +193,8 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
             r = b - A(x)
             status = watch.confirm(status, norm(r), checked)
             checked = norm(r)
+            if status is Status.RUNNING and same_operator:  # the promise may have been false: begin without the space
+                U, C = U[:0, :], C[:0, :]
             if status is Status.RUNNING:
                 x, r = _deflate(x, r, U, C, space, M)
     return report(x, status, norm(r))

@@ -11,6 +11,8 @@ from sparsesci._lib import xp
 from sparsesci._lib.operator import Operator
 from sparsesci._lib.xp import conj, to_host, to_like
 
+# At random, no angle is far from a right one (sine 1); spaces of independently drawn Helmholtz operators are at 0.3 to
+# 0.7 and still save products, and a space that saves none costs no more than the k products that set it up.
 DRIFT_LIMIT = 0.98
 
 
@@ -27,8 +29,10 @@ class RecycleSpace:
     flexible : bool
         Whether U lives in the variable of x.
 
-    Notes ----- Plain arrays: it can be pickled, saved, and moved with `sparsesci.gpu.to_device`. The solver that
-    takes it does not change it.
+    Notes
+    -----
+    Plain arrays: it can be pickled, saved, and moved with `sparsesci.gpu.to_device`. The solver that takes it does not
+    change it.
     """
 
     U: Any
@@ -52,7 +56,7 @@ class RecycleSpace:
 
     def __repr__(self) -> str:
         """One line: dimension, length and dtype."""
-        return f"RecycleSpace: {self.k} vectors of length {self.n}, {str(self.dtype).split('.')[-1]}"
+        return f"RecycleSpace: {self.k} vectors of length {self.n}, {xp.dtype_name(self.dtype)}"
 
 
 def check_recycle(recycle: Any, b: Any, m: int, *, flexible: bool) -> None:

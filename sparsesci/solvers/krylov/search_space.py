@@ -131,7 +131,9 @@ class SearchSpace:
         """Return the combinations of Vhat whose coefficients are the rows of Y, or the vector Y."""
         V = self.Z if self.flexible else self.W
         k, j = self.k, self.j
-        return to_like(Y[..., :k], V) @ self.U + to_like(Y[..., k:], V) @ V[k:j, :]
+        combined = to_like(Y[..., :k], V) @ self.U
+        combined += to_like(Y[..., k:], V) @ V[k:j, :]  # in place: large temporaries are paid in page faults
+        return combined
 
 
 def is_singular(R: np.ndarray) -> bool:

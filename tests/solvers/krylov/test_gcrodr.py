@@ -235,6 +235,14 @@ def test_a_stale_image_is_never_trusted(host_lib):
     assert result.success and np.linalg.norm(b - 3 * (A @ result.x)) <= 1e-8 * np.linalg.norm(b)
 
 
+def test_a_false_promise_of_the_same_operator_is_found_out(host_lib):
+    A, b, _ = host_lib.poisson(n=100, seed=3043)
+    recycle = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle
+    other, b, _ = host_lib.convection(n=100, seed=3049)
+    result = gcrodr(other, b, restart=15, n_recycle=6, rtol=1e-8, recycle=recycle, same_operator=True)
+    assert result.success and np.linalg.norm(b - other @ result.x) <= 1e-8 * np.linalg.norm(b)
+
+
 def test_dependent_recycle_vectors_are_dropped(host_lib):
     A, b, _ = host_lib.poisson(n=100, seed=3049)
     space = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle

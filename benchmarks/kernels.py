@@ -1,0 +1,137 @@
+"""What each kernel is worth: its time beside its reference and beside what SciPy offers for the same work.
+
+``python benchmarks/kernels.py > benchmarks/results/kernels.json`` makes the record. One thread, processor time, the
+kernel and its rivals in turn; compilation is reported apart.
+"""
+
+import time
+
+import numpy as np
+from provenance import provenance, write
+
+N_ROWS = (4096, 65536)
+BLOCK = 20  # rows of a block: the default n_recycle
+BASIS = 40  # Krylov vectors: the default restart
+
+
+def processor_time(function, least=0.02):
+    """Seconds of processor time of one call, averaged over enough calls to be measurable."""
+    calls, begin = 0, time.process_time()
+    while calls == 0 or time.process_time() - begin < least:
+        function()
+        calls += 1
+    return (time.process_time() - begin) / calls
+
+
+def cases(n):
+    """Yield (kernel, work, rivals) on the first Helmholtz system with n unknowns; rivals by name, the kernel first."""
+    import scipy.sparse.linalg
+
+    from sparsesci._cpu import incomplete, krylov, sparse
+    from sparsesci._lib.operator import csr_arrays
+    from sparsesci._lib.validate import linear_system
+    from sparsesci.bench.problems import PROBLEMS
+    from sparsesci.solvers import ilu0_preconditioner
+    from sparsesci.solvers.krylov import factors, ilu0
+    from sparsesci.solvers.krylov.arnoldi import arnoldi
+
+    problem = PROBLEMS["helmholtz2d"]
+    A, b = next(iter(problem.make(np.random.default_rng(1618), **{**problem.parameters, "n": round(n**0.5)})))
+    csr, M = csr_arrays(A, A.dtype), ilu0_preconditioner(A)
+    x, y = np.random.default_rng(1619).standard_normal((2, n))
+    X, Y = np.random.default_rng(1620).standard_normal((2, BLOCK, n))
+    diagonal = np.empty(n, np.int64)
+    triangles = scipy.sparse.linalg.spilu(A.tocsc(), drop_tol=0, fill_factor=1)
+
+    yield (
+        "csr_matvec",
+        "A x",
+        {
+            "kernel": lambda: sparse.csr_matvec(csr, x, y),
+            "scipy csr @ x": lambda: A @ x,
+        },
+    )
+    yield (
+        "solve_factors",
+        "ILU(0) solve",
+        {
+            "kernel": lambda: sparse.solve_factors(M.factors, x, y),
+            "reference": lambda: factors.solve_factors.reference(M.factors, x, y),
+            "scipy spilu.solve": lambda: triangles.solve(x),
+        },
+    )
+    yield (
+        "solve_factors_rows",
+        f"ILU(0) solve, {BLOCK} vectors",
+        {
+            "kernel": lambda: sparse.solve_factors_rows(M.factors, X, Y),
+            "one by one": lambda: [sparse.solve_factors(M.factors, row, out) for row, out in zip(X, Y, strict=True)],
+        },
+    )
+    yield (
+        "ilu0",
+        "ILU(0) factorisation on a copy",
+        {
+            "kernel": lambda: incomplete.ilu0(csr.indptr, csr.indices, csr.data.copy(), diagonal),
+            "reference": lambda: ilu0.ilu0.reference(csr.indptr, csr.indices, csr.data.copy(), diagonal),
+            "scipy spilu": lambda: scipy.sparse.linalg.spilu(A.tocsc(), drop_tol=0, fill_factor=1),
+        },
+    )
+    incomplete.ilu0(csr.indptr, csr.indices, merged := csr.data.copy(), diagonal)
+    yield (
+        "split_factors",
+        "L, U and D of a factorisation",
+        {
+            "kernel": lambda: incomplete.split_factors(csr.indptr, csr.indices, merged, diagonal, *M.factors),
+            "reference": lambda: ilu0.split_factors.reference(csr.indptr, csr.indices, merged, diagonal, *M.factors),
+        },
+    )
+    operator, b, _, preconditioner = linear_system(A, b, None, M)
+    W, Z, G = np.zeros((BASIS + 1, n)), np.zeros((1, n)), np.zeros((BASIS + 1, BASIS))
+    null, estimates, beta = np.zeros(BASIS + 1), np.zeros(BASIS), np.linalg.norm(b)
+    W[0] = b / beta
+    arguments = (W, Z, G, null, estimates, 0, 0, BASIS, beta, 0.0)
+    lowered = operator.kernel_arguments(A.dtype), preconditioner.kernel_arguments(A.dtype)
+    yield (
+        "arnoldi",
+        f"{BASIS} Arnoldi steps with ILU(0)",
+        {
+            "kernel": lambda: krylov.arnoldi(*lowered, *arguments),
+            "reference": lambda: arnoldi.reference(operator, preconditioner, *arguments),
+        },
+    )
+
+
+def record(repeats=7):
+    """Time every case ``repeats`` times, its rivals in turn, and return what a record holds."""
+    from sparsesci._lib.parallel import thread_limit
+
+    rows = []
+    for n in N_ROWS:
+        with thread_limit(1):
+            for kernel, work, rivals in cases(n):
+                first = {name: processor_time(call, least=0) for name, call in rivals.items()}
+                times = {name: [] for name in rivals}
+                for _ in range(repeats):
+                    for name, call in rivals.items():
+                        times[name].append(processor_time(call))
+                medians = {name: float(np.median(column)) for name, column in times.items()}
+                slowdown = {name: round(value / medians["kernel"], 2) for name, value in medians.items()}
+                rows.append(
+                    {
+                        "kernel": kernel,
+                        "work": work,
+                        "n": n,
+                        "microseconds": {name: round(1e6 * value, 1) for name, value in medians.items()},
+                        "times_the_kernel": slowdown,
+                        "first_call_s": round(first["kernel"], 3),
+                    }
+                )
+    what = (
+        "median processor time of one call on one thread, microseconds; first_call_s includes compiling or loading it"
+    )
+    return {"what": what, "repeats": repeats, **provenance(), "rows": rows}
+
+
+if __name__ == "__main__":
+    write(record())

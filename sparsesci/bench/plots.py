@@ -1,0 +1,129 @@
+"""The picture of a record: a panel a problem, a bar a solver, as long as its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .compare import work
+from .record import Record, Row, Table
+from .report import digits, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OURS, PEER, FAILED = "#0072b2", "#c3c7cd", "#d55e00"  # told apart in every kind of colour blindness, and in grey
+INK, FAINT = "#222222", "#6b6b6b"
+WIDTH = 12.0  # inches of the figure
+BAR, FRAME, MARGIN = 0.28, 1.2, 1.0  # inches of height: for a bar, around the bars of a panel, around the panels
+TIME_COLUMN, WORK_COLUMN = 58, 138  # points from the axes to the right ends of the two columns of figures
+PRECONDITIONER = {"none": "no preconditioner", "jacobi": "Jacobi", "ilu0": "ILU(0)"}
+
+
+def draw(record: Record, path: str | Path) -> None:
+    """Draw a record to a file, PNG, PDF or SVG as its ending says; ValueError where nothing was timed."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure  # not pyplot: no window is opened, no state of the process is touched
+
+    panels = [table for table in record.tables if _timed(table)]
+    if not panels:
+        raise ValueError("there is nothing to draw: no solver was timed")
+    pairs = [panels[i : i + 2] for i in range(0, len(panels), 2)]
+    n_bars = [max(len(_timed(table)) for table in pair) for pair in pairs]
+    heights = [FRAME + BAR * n for n in n_bars]
+    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT}):
+        figure = Figure(figsize=(WIDTH, MARGIN + sum(heights)), dpi=150, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.03)
+        grid = figure.add_gridspec(len(pairs), 2, height_ratios=heights)
+        for i, table in enumerate(panels):
+            _panel(figure.add_subplot(grid[divmod(i, 2)]), table, n_bars[i // 2])
+        _frame(figure, record)
+        figure.savefig(path)
+
+
+def _timed(table: Table) -> list[Row]:
+    """Return the rows that have figures, the fastest first, and below all others those that failed."""
+    rows = [row for row in table.rows if row.is_timed]
+    return sorted(rows, key=lambda row: (not table.has_solved_all(row), row.quartiles()[1]))
+
+
+def _panel(axes: Axes, table: Table, n_bars: int) -> None:
+    """Draw the bars of one problem as thick as those of its neighbour, which has up to ``n_bars``."""
+    rows = _timed(table)
+    for place, row in enumerate(rows):
+        low, middle, high = (1e3 * seconds for seconds in row.quartiles())
+        style = _style(is_ours=row.peer is None, is_solved=table.has_solved_all(row))
+        axes.barh(place, middle, height=0.64 * len(rows) / n_bars, **style)
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.2, solid_capstyle="butt")
+        _figures(axes, place, table, row)
+    _time_axis(axes, rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [row.solver for row in rows])
+    for name, row in zip(axes.get_yticklabels(), rows, strict=True):
+        name.set(color=OURS if row.peer is None else INK, fontweight="bold" if row.peer is None else "normal")
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(PEER)
+    axes.set_title(table.problem, loc="left", fontweight="bold", fontsize=12, pad=20)
+    above = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 9, "color": FAINT}
+    axes.annotate(_subtitle(table), (0, 1), (0, 7), **above)
+
+
+def _time_axis(axes: Axes, rows: list[Row]) -> None:
+    """Make a logarithmic axis that ends with the longest bar, with a grid behind the bars."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    left = 1e3 * min(row.quartiles()[0] for row in rows) / 2
+    right = 1e3 * max(row.quartiles()[2] for row in rows) * 1.05
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 200 * left else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("CPU time per system, ms", fontsize=9)
+    axes.grid(axis="x", color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _figures(axes: Axes, place: int, table: Table, row: Row) -> None:
+    """Write time and work of a row in two columns right of the axes; of a row that failed, how far it came."""
+
+    def write(text: str, column: int, colour: str) -> None:
+        where = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(text, (1, place), (column, 0), **where, fontsize=9, color=colour)
+
+    if table.has_solved_all(row):
+        write(f"{digits(1e3 * row.quartiles()[1])} ms", TIME_COLUMN, INK)
+        write(work(row), WORK_COLUMN, INK)
+    else:
+        reached = f"{row.solved()} of {table.length} reached" if row.solved() else "did not reach"
+        write(f"{reached} {short(table.goal)}", WORK_COLUMN, FAILED)
+
+
+def _style(*, is_ours: bool, is_solved: bool) -> dict[str, Any]:
+    if is_solved:
+        return {"color": OURS if is_ours else PEER}
+    return {"facecolor": "white", "edgecolor": FAILED, "hatch": "////"}
+
+
+def _subtitle(table: Table) -> str:
+    systems = "1 system" if table.length == 1 else f"{table.length} systems in sequence"
+    preconditioner = PRECONDITIONER.get(table.preconditioner, table.preconditioner)
+    return f"n = {table.shapes[0][0]}, {systems}, {preconditioner}, error ≤ {short(table.goal)}"
+
+
+def _frame(figure: Figure, record: Record) -> None:
+    """Add the title, the legend, and where and with what the times were measured."""
+    from matplotlib.patches import Patch
+
+    place = record.environment
+    versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
+    figure.suptitle("sparsesci and its peers", x=0.012, ha="left", fontsize=16, fontweight="bold")
+    handles = [
+        Patch(label="sparsesci", **_style(is_ours=True, is_solved=True)),
+        Patch(label="peer", **_style(is_ours=False, is_solved=True)),
+        Patch(label="failed", **_style(is_ours=False, is_solved=False)),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
+    figure.supxlabel(f"{place['cpu']}, one thread, {place['date'][:10]}; {versions}", fontsize=8, color=FAINT)

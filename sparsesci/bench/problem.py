@@ -1,0 +1,54 @@
+"""What a benchmark problem is: a maker of systems, a measure of error, and the error that counts as solved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# An answer whose error misses the goal by a rounding of the recomputed error still reaches it.
+SLACK = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A benchmark problem.
+
+    Attributes
+    ----------
+    name : str
+        What ``--problem`` takes.
+    family : str
+        The family of solvers that it is for.
+    says : str
+        One line: what the problem is, and what it shows.
+    parameters : mapping
+        Keyword arguments of `make` at full size.
+    make : callable
+        ``make(rng, **parameters)`` yields the systems ``(A, b)`` of a sequence; one system is a sequence of length 1.
+    error : callable
+        ``error(A, b, x)``, a float: how wrong an answer is.
+    goal : float
+        A system is solved when its error is at most this.
+    preconditioner : str
+        A key of ``preconditioners.PRECONDITIONERS``: what iterative solvers are given.
+    traits : frozenset of str
+        What a solver may rely on: "real", "spd" (Hermitian positive definite).
+    quick : mapping or None
+        The parameters that the quick suite changes; None for a problem that is not in it.
+    """
+
+    name: str
+    family: str
+    says: str
+    parameters: Mapping[str, Any]
+    make: Callable[..., Iterable[tuple]]
+    error: Callable[..., float]
+    goal: float
+    preconditioner: str = "none"
+    traits: frozenset[str] = field(default=frozenset())
+    quick: Mapping[str, Any] | None = None
+
+    def is_reached(self, error: float) -> bool:
+        """Whether an answer with this error is a solution; NaN is not."""
+        return error <= self.goal * SLACK

@@ -1,0 +1,136 @@
+"""The harness: it makes the systems, warms up, repeats in turn, and checks every answer itself.
+
+1. The systems of a problem come from the seed, and are made before any clock runs.
+2. Every solver passes twice over the first two systems, started anew. By how much the first pass is slower than the
+   second is reported as compile time. Two systems, because recycling takes its own path from the second on.
+3. The solvers then solve the whole sequence in turn, A B C A B C ...: a machine that slows down slows all of them.
+4. BLAS and Numba have one thread. The figures are CPU time: on a shared machine the wall clock measures the neighbours.
+5. The error of every answer is recomputed outside of the clock; what a solver claims is recorded, and not believed.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from sparsesci._lib.parallel import thread_limit
+
+from .environment import environment
+from .preconditioners import PRECONDITIONERS
+from .problem import Problem
+from .record import Record, Repeat, Row, Table
+from .solver import Solver
+
+WARM_UP_SYSTEMS = 2
+
+
+def run(
+    problems: Sequence[Problem],
+    solvers: Sequence[Solver],
+    *,
+    seed: int,
+    repeats: int,
+    progress: Callable[[float, str], None] | None = None,
+) -> Record:
+    """Run every solver on every problem of its family whose traits it needs; return what was measured.
+
+    Parameters
+    ----------
+    problems, solvers : sequences of Problem and Solver
+        Run in this order.
+    seed : int
+        Of the systems; every problem starts from it, so that its systems do not depend on what else is run.
+    repeats : int
+        How often each solver solves each sequence, after the warm-up.
+    progress : callable, optional
+        ``progress(fraction_done, what_comes_next)``.
+
+    Returns
+    -------
+    Record
+        After Ctrl-C, what was measured until then, with ``is_interrupted``.
+    """
+    record = Record(environment(solver.peer for solver in solvers), seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a solver that warns of its failure has a row that says so
+            for done, problem in enumerate(problems):
+                systems = list(problem.make(np.random.default_rng(seed), **problem.parameters))
+                contestants = [solver for solver in solvers if applies(solver, problem, len(systems))]
+                table = _empty_table(problem, systems, contestants)
+                record.tables.append(table)
+                for step, text in _measure(problem, systems, contestants, table.rows, repeats):
+                    if progress:
+                        progress((done + step) / len(problems), f"{problem.name}: {text}")
+    except KeyboardInterrupt:
+        record.is_interrupted = True
+    return record
+
+
+def applies(solver: Solver, problem: Problem, length: int) -> bool:
+    """Whether a solver is of the problem's family and finds all the traits that it needs."""
+    traits = problem.traits | ({"sequence"} if length > 1 else set())
+    return solver.family == problem.family and solver.needs <= traits
+
+
+def _empty_table(problem: Problem, systems: Sequence[tuple], solvers: Sequence[Solver]) -> Table:
+    return Table(
+        problem=problem.name,
+        family=problem.family,
+        says=problem.says,
+        parameters=dict(problem.parameters),
+        preconditioner=problem.preconditioner,
+        goal=problem.goal,
+        length=len(systems),
+        shapes=[list(part.shape) for part in systems[0]],
+        rows=[Row(solver.name, solver.peer) for solver in solvers],
+    )
+
+
+def _measure(
+    problem: Problem, systems: Sequence[tuple], solvers: Sequence[Solver], rows: Sequence[Row], repeats: int
+) -> Iterator[tuple[float, str]]:
+    """Fill the rows; before each step yield the fraction that is done and what comes next."""
+    steps = len(solvers) * (1 + repeats)
+    for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
+        yield i / steps, f"{solver.name}, warm-up"
+        first = _solve_all(solver, problem, systems[:WARM_UP_SYSTEMS], row)
+        if row.trouble:
+            continue
+        second = _solve_all(solver, problem, systems[:WARM_UP_SYSTEMS], row)
+        row.compile_seconds = max(0.0, sum(first.wall_seconds) - sum(second.wall_seconds))
+    for repeat in range(repeats):
+        for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
+            if row.trouble:
+                continue
+            yield (len(solvers) * (1 + repeat) + i) / steps, f"{solver.name}, {repeat + 1} of {repeats}"
+            finished = _solve_all(solver, problem, systems, row)
+            if not row.trouble:
+                row.repeats.append(finished)
+
+
+def _solve_all(solver: Solver, problem: Problem, systems: Sequence[tuple], row: Row) -> Repeat:
+    """Solve the systems in order by a solver that is started anew; what it raises becomes the trouble of its row."""
+    repeat = Repeat()
+    try:
+        solve = solver.start(PRECONDITIONERS[problem.preconditioner], problem.goal)
+        with thread_limit(1):  # after the start, whose imports may have brought another BLAS
+            for system in systems:
+                given = [part.copy() for part in system]  # a solver may overwrite what it is given
+                cpu, wall = time.process_time(), time.perf_counter()
+                answer = solve(*given)
+                repeat.cpu_seconds.append(time.process_time() - cpu)
+                repeat.wall_seconds.append(time.perf_counter() - wall)
+                error = problem.error(*system, answer.x)
+                repeat.errors.append(error if np.isfinite(error) else np.inf)
+                repeat.reached.append(problem.is_reached(error))
+                repeat.claimed.append(bool(answer.success))
+                repeat.counts.append(dict(answer.counts))
+    except ImportError as error:
+        row.trouble = f"not installed: {error.name or solver.peer or error}"
+    except Exception as error:  # a peer or a user's file may raise anything; its row says what, and the run goes on
+        row.trouble = f"{type(error).__name__}: {error}"
+    return repeat

@@ -1,0 +1,107 @@
+"""Every solver of the benchmark solves what it is for, and ends on what it cannot solve."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, diags_array
+
+from sparsesci.bench.preconditioners import PRECONDITIONERS
+from sparsesci.bench.problems import PROBLEMS
+from sparsesci.bench.runner import run
+from sparsesci.bench.solvers import SOLVERS
+from sparsesci.bench.solvers.counted import BUDGET
+from sparsesci.bench.solvers.scipy_splu import has_symmetric_pattern, options_for
+
+
+def small(name, **parameters):
+    """Return a problem of ours on a grid of ten points an axis."""
+    problem = PROBLEMS[name]
+    return replace(problem, parameters={**problem.parameters, "n": 10, "length": 2, **parameters})
+
+
+def only_row(problem, solver, seed):
+    """Run one solver on one problem; skip where it is a peer that is not installed."""
+    record = run([problem], [solver], seed=seed, repeats=1)
+    (row,) = record.tables[0].rows
+    if row.trouble.startswith("not installed"):
+        pytest.skip(row.trouble)
+    return row
+
+
+@pytest.mark.parametrize("preconditioner", ["none", "jacobi", "ilu0"])
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_a_solver_solves_a_sequence_of_darcy_systems(solver, preconditioner):
+    row = only_row(replace(small("darcy2d"), preconditioner=preconditioner), solver, seed=61)
+    assert row.trouble == "" and row.solved() == 2 and row.repeats[0].claimed == [True, True]
+
+
+@pytest.mark.parametrize("name", ["scipy-gmres", "scipy-gcrotmk", "scipy-bicgstab", "scipy-splu", "gcrodr"])
+def test_a_general_solver_solves_a_complex_system(name):
+    row = only_row(PROBLEMS["young1c-ilu0"], SOLVERS[name], seed=62)
+    assert row.trouble == "" and row.solved() == 1
+
+
+def test_cg_and_multigrid_are_left_out_where_the_matrix_is_indefinite():
+    record = run([small("helmholtz2d")], [SOLVERS["scipy-cg"], SOLVERS["pyamg-sa"]], seed=63, repeats=1)
+    assert record.tables[0].rows == []
+
+
+def inconsistent(rng):
+    """Yield a singular system without a solution."""
+    yield diags_array(np.r_[0.0, np.arange(1, 60)], format="csr"), np.ones(60)
+
+
+def cyclic(rng):
+    """Yield a shift by one row, for which restarted methods make no step forward."""
+    n = 100
+    yield diags_array([np.ones(n - 1), [1.0]], offsets=[-1, n - 1], shape=(n, n), format="csr"), np.eye(n)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("scipy-gmres", cyclic), ("scipy-gcrotmk", cyclic), ("scipy-bicgstab", inconsistent), ("scipy-cg", inconsistent)],
+)
+def test_a_peer_that_cannot_solve_ends_with_its_budget(name, make):
+    problem = replace(PROBLEMS["darcy2d"], parameters={}, make=make, preconditioner="none")
+    row = only_row(problem, SOLVERS[name], seed=64)
+    assert row.solved() == 0 and row.repeats[0].claimed == [False]
+    assert 0.95 * BUDGET < row.counts()["matvecs"] <= 2 * BUDGET  # GCROT's cycles are twice as long without a space
+
+
+@pytest.mark.parametrize("name", ["gcrodr", "scipy-gcrotmk"])
+def test_a_recycling_solver_does_less_for_a_system_that_it_has_seen(name):
+    (A, b), *_ = PROBLEMS["helmholtz2d"].make(np.random.default_rng(65), **small("helmholtz2d", n=20).parameters)
+    solve = SOLVERS[name].start(None, 1e-8)
+    first, second = solve(A, b), solve(A, b)
+    assert second.success and second.counts["matvecs"] < first.counts["matvecs"]
+
+
+def test_only_recycling_tells_gcrodr_from_its_fresh_twin():
+    first, fresh = (SOLVERS[name].start(None, 1e-8) for name in ("gcrodr", "gcrodr-fresh"))
+    (A, b), (C, d) = PROBLEMS["helmholtz2d"].make(np.random.default_rng(66), **small("helmholtz2d", n=20).parameters)
+    assert np.array_equal(first(A, b).x, fresh(A, b).x)
+    assert first(C, d).counts["matvecs"] < fresh(C, d).counts["matvecs"]
+
+
+def test_the_preconditioner_is_built_anew_for_every_system():
+    built = []
+
+    def spy(A):
+        built.append(A)
+        return PRECONDITIONERS["jacobi"](A)
+
+    systems = list(small("darcy2d").make(np.random.default_rng(67), **small("darcy2d").parameters))
+    for solver in (SOLVERS["scipy-gmres"], SOLVERS["gcrodr"]):
+        built.clear()
+        solve = solver.start(spy, 1e-8)
+        for A, b in systems:
+            solve(A, b)
+        assert [A is B for (A, _), B in zip(systems, built, strict=True)] == [True, True]
+
+
+def test_superlu_is_ordered_by_the_pattern_and_not_by_the_values():
+    unsymmetric_values = csr_array(np.array([[2.0, 1.0], [3.0, 2.0]]))
+    assert has_symmetric_pattern(unsymmetric_values)
+    assert options_for(unsymmetric_values)["permc_spec"] == "MMD_AT_PLUS_A"
+    assert options_for(csr_array(np.array([[2.0, 1.0], [0.0, 2.0]])))["permc_spec"] == "COLAMD"

@@ -1,5 +1,7 @@
 """Sparse solvers and signal recovery, beside SciPy.
 
+What there is::
+
 solvers         linear systems in sequences (and, as they arrive, optimal transport)
 recovery        sparse Bayesian learning, Walsh-Hadamard transforms, dynamics from data (as they arrive)
 gpu             is there a usable GPU, and the two transfers to and from it

@@ -51,7 +51,7 @@ class Library:
         """Return A, b, x with ``A x = b``: a 1-D Laplacian plus ``shift``, and a random x; Hermitian where complex."""
         rng = np.random.default_rng(seed)
         x = rng.standard_normal(n) + (1j * rng.standard_normal(n) if np.dtype(dtype).kind == "c" else 0)
-        above = np.full(n - 1, -1.0 + (0.3j if np.dtype(dtype).kind == "c" else 0))
+        above = np.full(n - 1, -np.exp(0.3j) if np.dtype(dtype).kind == "c" else -1.0)
         A = scipy.sparse.diags_array([above.conj(), np.full(n, 2.0 + shift), above], offsets=[-1, 0, 1])
         return self.system(A, x, dtype)
 

@@ -40,6 +40,7 @@ def show_config() -> Configuration:
     >>> sparsesci.show_config().backend
     'numpy'
     """
+    import scipy.linalg  # noqa: F401  (brings the second of the two BLAS pools, so that both are listed)
     from threadpoolctl import threadpool_info
 
     from .dispatch import active_backend

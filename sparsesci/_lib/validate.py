@@ -123,4 +123,5 @@ def linear_system(A: Any, b: Any, x0: Any, M: Any) -> tuple[Operator, Any, Any, 
     dtypes = [part.dtype for part in (*arrays, *operators.values())]
     dtype = xp.common_float(namespace, *(known for known in dtypes if known is not None))
     b = namespace.astype(b, dtype, copy=False)
-    return operators["A"], b, None if x is None else namespace.astype(x, dtype, copy=False), operators.get("M")
+    x = None if x is None else namespace.astype(x, dtype, copy=True)  # a result must not share memory with x0
+    return operators["A"], b, x, operators.get("M")

@@ -27,10 +27,12 @@ __all__ = [
     "is_sparse",
     "namespace",
     "norm",
+    "real",
     "squared_norm",
     "to_device",
     "to_host",
     "to_like",
+    "vdot",
     "zeros_like",
 ]
 
@@ -80,11 +82,19 @@ def adjoint(X):
     return conj(X).T
 
 
+def real(x):
+    """Return the real part of an array or scalar; of a real one itself."""
+    return namespace(x).real(x) if is_complex(x.dtype) else x
+
+
+def vdot(x, y):
+    """Return ``x^H y`` of two vectors as a scalar that stays on the device."""
+    return namespace(x, y).vecdot(x, y)
+
+
 def squared_norm(x):
     """Return ``x^H x`` of a vector as a real scalar that stays on the device."""
-    xp = namespace(x)
-    square = xp.vecdot(x, x)
-    return xp.real(square) if is_complex(x.dtype) else square
+    return real(vdot(x, x))
 
 
 def norm(x) -> float:

@@ -1,9 +1,9 @@
 """Is there a usable GPU, and the two transfers. No algorithm lives here.
 
-is_available    whether CuPy is installed and a CUDA device answers
-device_info     name, memory and compute capability of the current device
-to_device       arrays, sparse matrices, results and containers of them: host to device
-to_host         the way back
+* `is_available`: whether CuPy is installed and a CUDA device answers
+* `device_info`: name, memory and compute capability of the current device
+* `to_device`: arrays, sparse matrices, results and containers of them, from host to device
+* `to_host`: the way back
 """
 
 from __future__ import annotations

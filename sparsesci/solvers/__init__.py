@@ -1,8 +1,8 @@
 """Linear systems in sequences.
 
-One system:        gcrodr
-Preconditioners:   jacobi_preconditioner, ilu0_preconditioner
-What comes back:   KrylovResult, RecycleSpace, ConvergenceWarning
+* One system: `gcrodr` (any matrix), `recycled_cg` (Hermitian positive definite), `fcg` (a preconditioner that changes)
+* Preconditioners: `jacobi_preconditioner`, `ilu0_preconditioner`
+* What comes back: `KrylovResult`, `RecycleSpace`, `Status`, `ConvergenceWarning`
 
 A sequence of similar systems is solved by handing on what one system has learnt::
 
@@ -14,10 +14,12 @@ A sequence of similar systems is solved by handing on what one system has learnt
 
 from sparsesci._lib.result import ConvergenceWarning, Status
 
+from .krylov.fcg import fcg
 from .krylov.gcrodr import gcrodr
 from .krylov.ilu0 import ilu0_preconditioner
 from .krylov.jacobi import jacobi_preconditioner
 from .krylov.recycle import RecycleSpace
+from .krylov.recycled_cg import recycled_cg
 from .krylov.result import KrylovResult
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "KrylovResult",
     "RecycleSpace",
     "Status",
+    "fcg",
     "gcrodr",
     "ilu0_preconditioner",
     "jacobi_preconditioner",
+    "recycled_cg",
 ]

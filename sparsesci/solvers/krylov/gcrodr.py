@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 from sparsesci._lib import validate, xp
@@ -30,11 +29,9 @@ from sparsesci._lib.result import Status
 from sparsesci._lib.xp import conj, norm
 
 from .factors import identity
-from .recycle import RecycleSpace, check_recycle, image
-from .result import KrylovResult, warn_of_failure
+from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, image
+from .result import KrylovResult, in_turn, warn_of_failure
 from .search_space import SearchSpace
-
-ONE_THREAD_BELOW = 1_000_000  # entries of the basis: two BLAS pools fight over the cores on small problems
 
 
 @public
@@ -135,18 +132,19 @@ def gcrodr(
     maxiter = 10 * n if maxiter is None else validate.positive_integer(maxiter, "maxiter")
     m = min(restart, n)
     if recycle is not None:
-        check_recycle(recycle, b, m, flexible=flexible)
+        check_recycle(recycle, b, m, variable="x" if flexible else "u")
     elif same_operator:
         raise ValueError("same_operator=True says that recycle was made with this operator, but recycle is None")
 
-    watch_for = partial(Watch, rtol=rtol, atol=atol, maxiter=maxiter, callback=callback)
-    options = {"m": m, "n_recycle": min(n_recycle, m - 1), "flexible": flexible}
     M = identity(n, b.dtype) if M is None else M
+    options = {"m": m, "n_recycle": min(n_recycle, m - 1), "flexible": flexible}
+
+    def solve(b, x, recycle, same_operator):
+        watch = Watch(norm(b), rtol=rtol, atol=atol, maxiter=maxiter, callback=callback)
+        return _solve(A, M, b, x, recycle, watch, same_operator=same_operator, **options)
+
     with thread_limit(1) if n * restart < ONE_THREAD_BELOW else nullcontext():
-        if b.ndim == 1:
-            result = _solve(A, M, b, x, recycle, watch_for(norm(b)), same_operator=same_operator, **options)
-        else:
-            result = _solve_in_turn(A, M, b, x, recycle, watch_for, same_operator=same_operator, **options)
+        result = in_turn(solve, b, x, recycle, same_operator)
     warn_of_failure(result, stacklevel=3)
     return result
 
@@ -158,16 +156,10 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
     products_before = A.nmatvec
 
     def report(x, status, residual_norm):
-        return KrylovResult(
-            x=x,
-            status=status,
-            message=watch.message(status, residual_norm, note=space.culprit and f" ({space.culprit} did)"),
-            nit=watch.nit,
-            time=watch.time,
-            nmatvec=A.nmatvec - products_before,
-            residuals=tuple(watch.residuals),
-            recycle=RecycleSpace(U.T, C.T, flexible) if U.shape[0] else recycle,
-        )
+        space_now = RecycleSpace(U.T, C.T, "x" if flexible else "u") if U.shape[0] else recycle
+        note = f" ({space.culprit} did)" if space.culprit else ""
+        nmatvec = A.nmatvec - products_before
+        return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space_now, note=note)
 
     x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))  # 1
     watch.start(norm(r))
@@ -206,33 +198,3 @@ def _deflate(x, r, U, C, space, M):
         return x, r
     c = conj(C) @ r
     return x + space.lift(c @ U, M), r - c @ C
-
-
-def _solve_in_turn(A, M, B, X, recycle, watch_for, *, same_operator, **options) -> KrylovResult:
-    """Solve for the columns of B one after the other; each begins with the space of the one before."""
-    n_columns = B.shape[1]
-    columns, solutions = [], []
-    for i in range(n_columns):
-        b, x = B[:, i], None if X is None else X[:, i]
-        if columns and columns[-1].status is Status.STOPPED_BY_CALLBACK:
-            solutions.append(xp.zeros_like(b) if x is None else x)
-            continue
-        column = _solve(A, M, b, x, recycle, watch_for(norm(b)), same_operator=same_operator, **options)
-        columns.append(column)
-        solutions.append(column.x)
-        recycle, same_operator = column.recycle, column.recycle is not None
-    n_failed = sum(not column.success for column in columns) + n_columns - len(columns)
-    shown = next((column for column in columns if not column.success), columns[-1])
-    story = (
-        f"{n_failed} of {n_columns} columns did not converge, first" if n_failed else f"{n_columns} columns, the last"
-    )
-    return KrylovResult(
-        x=xp.namespace(B).stack(solutions, axis=1),
-        status=shown.status,
-        message=f"{story} column {columns.index(shown)}: {shown.message}",
-        nit=sum(column.nit for column in columns),
-        time=sum(column.time for column in columns),
-        nmatvec=sum(column.nmatvec for column in columns),
-        residuals=tuple(column.residuals for column in columns),
-        recycle=recycle,
-    )

@@ -14,6 +14,7 @@ from sparsesci._lib.xp import conj, to_host, to_like
 # At random, no angle is far from a right one (sine 1); spaces of independently drawn Helmholtz operators are at 0.3 to
 # 0.7 and still save products, and a space that saves none costs no more than the k products that set it up.
 DRIFT_LIMIT = 0.98
+ONE_THREAD_BELOW = 1_000_000  # entries of a basis: two BLAS pools fight over the cores on small problems
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -23,11 +24,11 @@ class RecycleSpace:
     Attributes
     ----------
     U : array (n, k)
-        Basis of the space, in the variable of the preconditioned operator A M (in that of x where ``flexible``).
+        Basis of the space.
     C : array (n, k)
-        ``A M U`` of the system it was made with; orthonormal columns.
-    flexible : bool
-        Whether U lives in the variable of x.
+        Its image in the system it was made with: ``C = A M U``, or ``C = A U`` where the variable is x.
+    variable : {"u", "x"}
+        Whether U is in the variable of the preconditioned operator (``x = M u``) or in that of x.
 
     Notes
     -----
@@ -37,7 +38,7 @@ class RecycleSpace:
 
     U: Any
     C: Any
-    flexible: bool = False
+    variable: str = "u"
 
     @property
     def n(self) -> int:
@@ -59,7 +60,7 @@ class RecycleSpace:
         return f"RecycleSpace: {self.k} vectors of length {self.n}, {xp.dtype_name(self.dtype)}"
 
 
-def check_recycle(recycle: Any, b: Any, m: int, *, flexible: bool) -> None:
+def check_recycle(recycle: Any, b: Any, m: int, *, variable: str) -> None:
     """Raise where a recycle space cannot serve a system with right-hand side b in search spaces of m vectors."""
     if not isinstance(recycle, RecycleSpace):
         raise TypeError(f"recycle is a {type(recycle).__name__}: pass the .recycle of an earlier result, or None")
@@ -73,10 +74,10 @@ def check_recycle(recycle: Any, b: Any, m: int, *, flexible: bool) -> None:
         )
     if recycle.k >= m:
         raise ValueError(f"recycle holds {recycle.k} vectors, which leaves no room below restart = {m}: raise restart")
-    if recycle.flexible != flexible:
+    if recycle.variable != variable:
         raise ValueError(
-            f"recycle was made with flexible={recycle.flexible}, and this call has flexible={flexible}: "
-            "its vectors live in another variable; use the same setting throughout a sequence"
+            f"recycle is in the variable {recycle.variable}, this call works in {variable}: use the same solver with "
+            "the same setting of flexible throughout a sequence"
         )
     xp.namespace(recycle.U, b)
 
@@ -91,7 +92,7 @@ def image(A: Operator, M: Operator, recycle: RecycleSpace, dtype: Any, *, same_o
     U, C_old = (namespace.astype(X, dtype, copy=False) for X in (recycle.U, recycle.C))
     if same_operator:
         return U.T, C_old.T
-    C, S = orthonormal(A(U if recycle.flexible else M(U)))
+    C, S = orthonormal(A(U if recycle.variable == "x" else M(U)))
     U = U @ to_like(S, U)
     # Both are orthonormal, so that ||C_old^H C||_F^2 is the sum of the squared cosines.
     cosines = to_host(conj(C_old).T @ C)
@@ -103,23 +104,24 @@ def image(A: Operator, M: Operator, recycle: RecycleSpace, dtype: Any, *, same_o
 def orthonormal(X) -> tuple[Any, np.ndarray]:
     """Return Q with orthonormal columns and a small host matrix S with ``Q = X S``; dependent columns are dropped.
 
-    Eigenvectors of the Gram matrix (SVQB of Stathopoulos and Wu, 2002), a second time where the first was
-    ill-conditioned: products of tall matrices, where Householder QR is ten times slower.
+    By the Gram matrix (SVQB of Stathopoulos and Wu, 2002), a second time where the first was ill-conditioned: products
+    of tall matrices, where Householder QR is ten times slower.
     """
-    namespace = xp.namespace(X)
-    precision = float(namespace.finfo(X.dtype).eps)
-    S = None
-    for _ in range(2):
-        gram = to_host(conj(X).T @ X)
-        if not np.isfinite(gram).all():
-            return X[:, :0], gram[:, :0]
-        lengths = np.sqrt(np.abs(np.diagonal(gram)))
-        scale = np.where(lengths > 0, 1 / np.where(lengths > 0, lengths, 1), 0)
-        weights, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
-        kept = weights > 10 * precision * len(weights) * max(weights[-1], 0)
-        step = ((scale[:, None] * vectors[:, kept]) / np.sqrt(weights[kept])).astype(gram.dtype)
-        X = X @ to_like(step, X)
-        S = step if S is None else S @ step
-        if weights[kept].min(initial=1) > 0.1:
-            break
-    return X, S
+    S = inverse_square_root(to_host(conj(X).T @ X))
+    X = X @ to_like(S, X)
+    gram = to_host(conj(X).T @ X)
+    if np.abs(gram - np.eye(len(gram))).max(initial=0) < 1e3 * np.finfo(gram.dtype).eps:
+        return X, S
+    correction = inverse_square_root(gram)
+    return X @ to_like(correction, X), S @ correction
+
+
+def inverse_square_root(gram: np.ndarray) -> np.ndarray:
+    """Return S (k, p) with ``S^H gram S = I``; p < k where gram is numerically singular, 0 where it is not finite."""
+    if not np.isfinite(gram).all():
+        return gram[:, :0]
+    lengths = np.sqrt(np.abs(np.diagonal(gram)))
+    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    weights, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
+    kept = weights > 10 * np.finfo(gram.dtype).eps * len(weights)
+    return ((scale[:, None] * vectors[:, kept]) / np.sqrt(weights[kept])).astype(gram.dtype)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sparsesci._lib import xp
+from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import ConvergenceWarning, Result, Status
 
 from .recycle import RecycleSpace
@@ -38,6 +41,62 @@ class KrylovResult(Result):
     nmatvec: int
     residuals: tuple
     recycle: RecycleSpace | None = None
+
+    @classmethod
+    def of(
+        cls,
+        watch: Watch,
+        x: Any,
+        status: Status,
+        residual_norm: float,
+        *,
+        nmatvec: int,
+        recycle: RecycleSpace | None = None,
+        note: str = "",
+    ) -> KrylovResult:
+        """Return the result of a watched iteration; the note is appended to the advice of a failure."""
+        return cls(
+            x=x,
+            status=status,
+            message=watch.message(status, residual_norm, note=note),
+            nit=watch.nit,
+            time=watch.time,
+            nmatvec=nmatvec,
+            residuals=tuple(watch.residuals),
+            recycle=recycle,
+        )
+
+
+def in_turn(solve: Callable, B: Any, X: Any, recycle: RecycleSpace | None, same_operator: bool) -> KrylovResult:
+    """Call ``solve(b, x, recycle, same_operator)`` for a vector, or for each column of B with the space of the last."""
+    if B.ndim == 1:
+        return solve(B, X, recycle, same_operator)
+    n_columns = B.shape[1]
+    columns, solutions = [], []
+    for i in range(n_columns):
+        b, x = B[:, i], None if X is None else X[:, i]
+        if columns and columns[-1].status is Status.STOPPED_BY_CALLBACK:
+            solutions.append(xp.zeros_like(b) if x is None else x)
+            continue
+        column = solve(b, x, recycle, same_operator)
+        columns.append(column)
+        solutions.append(column.x)
+        recycle, same_operator = column.recycle, column.recycle is not None
+    n_failed = sum(not column.success for column in columns) + n_columns - len(columns)
+    shown = next((column for column in columns if not column.success), columns[-1])
+    story = (
+        f"{n_failed} of {n_columns} columns did not converge, first" if n_failed else f"{n_columns} columns, the last"
+    )
+    return KrylovResult(
+        x=xp.namespace(B).stack(solutions, axis=1),
+        status=shown.status,
+        message=f"{story} column {columns.index(shown)}: {shown.message}",
+        nit=sum(column.nit for column in columns),
+        time=sum(column.time for column in columns),
+        nmatvec=sum(column.nmatvec for column in columns),
+        residuals=tuple(column.residuals for column in columns),
+        recycle=recycle,
+    )
 
 
 def warn_of_failure(result: Any, *, stacklevel: int) -> None:

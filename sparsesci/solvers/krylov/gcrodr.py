@@ -6,9 +6,11 @@ Comput. 28 (2006) 1651-1674. The numbers at the right of the loop are those of t
 Deviations
 ----------
 1. The first cycle (steps 9-18) is the general one with an empty C: steps 22-34 hold for k = 0, and are written once.
+   Steps 6-7 are part of step 27 too: the right-hand side of its least-squares problem holds ``C^H r``, in every cycle.
 2. The least-squares problem and the harmonic Ritz vectors share one QR factorisation of G, and the new C comes out of
    it orthonormal (`harmonic_ritz`): steps 30-34 in one go.
-3. Success is claimed only after the true residual b - A x has been formed: the recursive one drifts.
+3. The true residual b - A x is formed from time to time, and before success is claimed. Where the recursive one has
+   parted from it, C has parted from A M U (by rounding, or by a false ``same_operator``) and is computed anew.
 4. A recycle space whose image under the new operator has left its old place is dropped (`DRIFT_LIMIT`); so is one with
    which the search space becomes invariant before it holds a solution.
 5. The flexible form (Carvalho, Gratton, Lago, Vasseur, 2011) has Z = [M v_j] in the place of V in steps 24, 28 and 31.
@@ -26,12 +28,14 @@ from sparsesci._lib.dispatch import public
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import Status
-from sparsesci._lib.xp import conj, norm
+from sparsesci._lib.xp import norm
 
 from .factors import identity
 from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, image
 from .result import KrylovResult, in_turn, warn_of_failure
 from .search_space import SearchSpace
+
+CYCLES_BETWEEN_CHECKS = 50
 
 
 @public
@@ -152,49 +156,41 @@ def gcrodr(
 def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator) -> KrylovResult:
     """Run the listing for one right-hand side; x is None for a start at zero."""
     space = SearchSpace(b, m, flexible=flexible)
+    variable = "x" if flexible else "u"
     U, C = space.U, space.C
     products_before = A.nmatvec
 
     def report(x, status, residual_norm):
-        space_now = RecycleSpace(U.T, C.T, "x" if flexible else "u") if U.shape[0] else recycle
+        space_now = RecycleSpace(U.T, C.T, variable) if U.shape[0] else recycle
         note = f" ({space.culprit} did)" if space.culprit else ""
         nmatvec = A.nmatvec - products_before
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space_now, note=note)
 
     x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))  # 1
     watch.start(norm(r))
-    status, checked = watch.verdict(norm(r)), math.inf
+    status = watch.verdict(norm(r))
+    best_x, best, checked, n_cycles = x, norm(r), math.inf, 0
     if recycle is not None and status is Status.RUNNING:  # 2
         U, C = image(A, M, recycle, b.dtype, same_operator=same_operator)  # 3-5
-        x, r = _deflate(x, r, U, C, space, M)  # 6-7
     while status is Status.RUNNING:
-        if not watch.solved(norm(r)):
-            space.begin(U, C, r)  # 23-26
-            while not (space.is_closed(watch.goal) or watch.tired() or watch.stopped):
-                watch.count(space.extend(A, M, watch.left() if watch.callback is None else 1, watch.goal))  # 22
-                if watch.callback is not None:
-                    watch.show(report(x + space.step(M), status, watch.residuals[-1]))
-            if space.culprit:
-                status = Status.NOT_FINITE
-                break
-            x = x + space.step(M)  # 27-28
-            r = space.residual()  # 29
-            U, C = space.keep(n_recycle)  # 30-34
-        status = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(norm(r))
-        if status is not Status.RUNNING:
-            r = b - A(x)
-            status = watch.confirm(status, norm(r), checked)
-            checked = norm(r)
-            if status is Status.RUNNING and same_operator:  # the promise may have been false: begin without the space
-                U, C = U[:0, :], C[:0, :]
-            if status is Status.RUNNING:
-                x, r = _deflate(x, r, U, C, space, M)
-    return report(x, status, norm(r))
-
-
-def _deflate(x, r, U, C, space, M):
-    """Move what C sees of the residual into x (steps 6-7)."""
-    if not C.shape[0]:
-        return x, r
-    c = conj(C) @ r
-    return x + space.lift(c @ U, M), r - c @ C
+        space.begin(U, C, r)  # 23-26
+        while not (space.is_closed(watch.goal) or watch.tired() or watch.stopped):
+            watch.count(space.extend(A, M, watch.left() if watch.callback is None else 1, watch.goal))  # 22
+            if watch.callback is not None:
+                watch.show(report(x + space.step(M), status, watch.residuals[-1]))
+        if space.culprit:
+            return report(best_x, Status.NOT_FINITE, best)
+        x = x + space.step(M)  # 27-28
+        r = space.residual()  # 29
+        U, C = space.keep(n_recycle)  # 30-34
+        n_cycles += 1
+        claim = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(norm(r))
+        if claim is not Status.RUNNING or n_cycles % CYCLES_BETWEEN_CHECKS == 0:
+            recursive_r, r = r, b - A(x)
+            status, checked = watch.confirm(claim, norm(r), checked), norm(r)
+            has_parted = claim is not status or norm(r - recursive_r) > 0.01 * best
+            if checked < best:
+                best_x, best = x, checked
+            if status is Status.RUNNING and has_parted and U.shape[0]:  # C is A M U no more: make it so again
+                U, C = image(A, M, RecycleSpace(U.T, C.T, variable), b.dtype, same_operator=False)
+    return report(best_x, status, best)

@@ -53,14 +53,17 @@ class SearchSpace:
         self._estimates = np.zeros(m, np.empty(0, dtype).real.dtype)
 
     def begin(self, U, C, r) -> None:
-        """Start a cycle from the residual r, which is orthogonal to C (steps 23-26)."""
+        """Start a cycle from the residual r (steps 23-26)."""
         self.k = self.j = C.shape[0]
         D = self._scale(U)
         self.U, self.C = U * to_like(D[:, None], U), C
         self.is_invariant = False
+        c = conj(C) @ r
+        r = r - c @ C
         self.beta = norm(r)
+        self.rhs = np.concatenate([to_host(c), np.array([self.beta], self.G.dtype)])  # What^H r, but for its zeros
         self.W[: self.k, :] = C
-        self.W[self.k, :] = r / self.beta
+        self.W[self.k, :] = r / (self.beta or 1.0)
         self.G[:] = 0
         self.G[: self.k, : self.k] = np.diag(D)
 
@@ -86,7 +89,7 @@ class SearchSpace:
 
     def is_closed(self, goal: float) -> bool:
         """Whether the cycle is over: the space is full or cannot grow, or its residual norm is at ``goal``."""
-        reached = self.j > self.k and self._estimates[self.j - 1] <= goal
+        reached = (self._estimates[self.j - 1] if self.j > self.k else self.beta) <= goal
         return self.j == self.m or reached or self.is_invariant or bool(self.culprit)
 
     def step(self, M):
@@ -94,18 +97,14 @@ class SearchSpace:
         j, k = self.j, self.k
         G = self.G[: j + 1, :j]
         self._Q, self._R = np.linalg.qr(G)
-        self._rest = np.zeros(j + 1, G.dtype)
-        self._rest[k] = self.beta
+        rhs = np.concatenate([self.rhs, np.zeros(j - k, G.dtype)])
         self._is_singular = is_singular(self._R)
         if self._is_singular:
-            y = np.linalg.lstsq(G, self._rest, rcond=100 * np.finfo(G.dtype).eps)[0]
+            y = np.linalg.lstsq(G, rhs, rcond=100 * np.finfo(G.dtype).eps)[0]
         else:
-            y = solve_upper(self._R, self.beta * self._Q[k].conj())
-        self._rest -= G @ y
-        return self.lift(self.combine(y), M)
-
-    def lift(self, u, M):
-        """Return the vector of x that a combination of Vhat stands for."""
+            y = solve_upper(self._R, self._Q.conj().T @ rhs)
+        self._rest = rhs - G @ y
+        u = self.combine(y)
         return u if self.flexible else M(u)
 
     def residual(self):

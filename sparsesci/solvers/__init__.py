@@ -1,6 +1,7 @@
 """Linear systems in sequences.
 
 * One system: `gcrodr` (any matrix), `recycled_cg` (Hermitian positive definite), `fcg` (a preconditioner that changes)
+* A sequence of systems: `order_systems`
 * Preconditioners: `jacobi_preconditioner`, `ilu0_preconditioner`
 * What comes back: `KrylovResult`, `RecycleSpace`, `Status`, `ConvergenceWarning`
 
@@ -18,6 +19,7 @@ from .krylov.fcg import fcg
 from .krylov.gcrodr import gcrodr
 from .krylov.ilu0 import ilu0_preconditioner
 from .krylov.jacobi import jacobi_preconditioner
+from .krylov.order_systems import order_systems
 from .krylov.recycle import RecycleSpace
 from .krylov.recycled_cg import recycled_cg
 from .krylov.result import KrylovResult
@@ -31,5 +33,6 @@ __all__ = [
     "gcrodr",
     "ilu0_preconditioner",
     "jacobi_preconditioner",
+    "order_systems",
     "recycled_cg",
 ]

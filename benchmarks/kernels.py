@@ -83,7 +83,7 @@ def cases(n):
         "L, U and D of a factorisation",
         {
             "kernel": lambda: incomplete.split_factors(csr.indptr, csr.indices, merged, diagonal, *M.factors),
-            "reference": lambda: ilu0.split_factors.reference(csr.indptr, csr.indices, merged, diagonal, *M.factors),
+            "reference": lambda: factors.split_factors.reference(csr.indptr, csr.indices, merged, diagonal, *M.factors),
         },
     )
     operator, b, _, preconditioner = linear_system(A, b, None, M)

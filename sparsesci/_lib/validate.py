@@ -25,13 +25,21 @@ def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
     return number
 
 
-def nonnegative_real(value: Any, name: str) -> float:
-    """Return ``value`` as a float if it is a finite real number >= 0."""
+def finite_real(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is a finite real number."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}: a real number is needed")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value!r}: a finite number >= 0 is needed")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}: a finite number is needed")
     return float(value)
+
+
+def nonnegative_real(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is a finite real number >= 0."""
+    number = finite_real(value, name)
+    if number < 0:
+        raise ValueError(f"{name} is {value!r}: a number >= 0 is needed")
+    return number
 
 
 def relative_tolerance(rtol: Any, atol: float, like: Any) -> float:

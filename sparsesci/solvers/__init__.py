@@ -1,8 +1,9 @@
 """Linear systems in sequences.
 
 * One system: `gcrodr` (any matrix), `recycled_cg` (Hermitian positive definite), `fcg` (a preconditioner that changes)
-* A sequence of systems: `order_systems`
-* Preconditioners: `jacobi_preconditioner`, `ilu0_preconditioner`
+* By sweeps: `sor`
+* A sequence of systems: `order_systems` sorts it, `OmegaTuner` learns a relaxation factor
+* Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`
 * What comes back: `KrylovResult`, `RecycleSpace`, `Status`, `ConvergenceWarning`
 
 A sequence of similar systems is solved by handing on what one system has learnt::
@@ -19,14 +20,18 @@ from .krylov.fcg import fcg
 from .krylov.gcrodr import gcrodr
 from .krylov.ilu0 import ilu0_preconditioner
 from .krylov.jacobi import jacobi_preconditioner
+from .krylov.omega_tuner import OmegaTuner
 from .krylov.order_systems import order_systems
 from .krylov.recycle import RecycleSpace
 from .krylov.recycled_cg import recycled_cg
 from .krylov.result import KrylovResult
+from .krylov.sor import sor
+from .krylov.ssor import ssor_preconditioner
 
 __all__ = [
     "ConvergenceWarning",
     "KrylovResult",
+    "OmegaTuner",
     "RecycleSpace",
     "Status",
     "fcg",
@@ -35,4 +40,6 @@ __all__ = [
     "jacobi_preconditioner",
     "order_systems",
     "recycled_cg",
+    "sor",
+    "ssor_preconditioner",
 ]

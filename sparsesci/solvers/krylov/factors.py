@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparsesci._lib import xp
+from sparsesci._lib import validate, xp
 from sparsesci._lib.dispatch import kernel
 from sparsesci._lib.operator import CSR, Operator, index_dtype
 
@@ -102,6 +102,36 @@ def cast(factors: Factors, dtype: Any) -> Factors:
     )
 
 
+def sorted_csr(A: Any, method: str, *, copy: bool = False):
+    """Return a matrix on the host as a ``csr_array`` with sorted, unique indices; A itself is not changed."""
+    from scipy.sparse import csr_array
+
+    A = validate.square_matrix(A, "A")
+    if xp.is_cupy(A) or not (xp.is_numpy(A) or xp.is_sparse(A)):
+        raise TypeError(
+            f"A lies on a GPU: {method} is sequential and runs on the host; pass sparsesci.gpu.to_host(A), or use a "
+            "Krylov method with Jacobi"
+        )
+    csr = csr_array(A, dtype=xp.common_float(np, A.dtype), copy=copy)
+    csr.check_format(full_check=True)  # a kernel reads without bounds checks
+    if not csr.has_canonical_format:
+        csr = csr if copy else csr.copy()
+        csr.sum_duplicates()
+    return csr
+
+
+def from_merged(indptr, indices, data, diagonal, name: str) -> FactoredPreconditioner:
+    """Return the preconditioner whose L, D and D (I + U) share the rows of one matrix, with unit L left out.
+
+    ``diagonal`` holds the positions of D in ``data``.
+    """
+    n, n_lower = diagonal.size, int((diagonal - indptr[:-1]).sum())
+    lower, upper = empty_csr(n, n_lower, data.dtype), empty_csr(n, data.size - n - n_lower, data.dtype)
+    factors = Factors(lower, upper, np.empty(n, data.dtype))
+    split_factors(indptr, indices, data, diagonal, *factors)
+    return FactoredPreconditioner(factors, name)
+
+
 def empty_csr(n: int, n_entries: int, dtype: Any) -> CSR:
     """Return room for a matrix of n rows, zero until its arrays are filled."""
     index = index_dtype(n, n_entries)
@@ -127,3 +157,23 @@ def solve_factors_rows(factors, X, Y):
     """Set each row of Y (k, n) to M times that row of X."""
     for x, y in zip(X, Y, strict=True):
         solve_factors.reference(factors, x, y)
+
+
+@kernel(cpu="sparsesci._cpu.incomplete:split_factors")
+def split_factors(indptr, indices, data, diagonal, lower, upper, inverse_diagonal):
+    """Fill L, the reversed I + U and D^-1 from the merged factors of `ilu0`."""
+    inverse_diagonal[:] = 1 / data[diagonal]
+    n = diagonal.size
+    begin_lower = begin_upper = 0
+    for i in range(n):
+        left = slice(int(indptr[i]), int(diagonal[i]))
+        end = begin_lower + left.stop - left.start
+        lower.indices[begin_lower:end], lower.data[begin_lower:end] = indices[left], data[left]
+        lower.indptr[i + 1] = begin_lower = end
+    for stored in range(n):
+        i = n - 1 - stored
+        right = slice(int(diagonal[i]) + 1, int(indptr[i + 1]))
+        end = begin_upper + right.stop - right.start
+        upper.indices[begin_upper:end] = indices[right][::-1]
+        upper.data[begin_upper:end] = data[right][::-1] * inverse_diagonal[i]
+        upper.indptr[stored + 1] = begin_upper = end

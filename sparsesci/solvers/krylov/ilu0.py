@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from sparsesci._lib import validate, xp
+from sparsesci._lib import validate
 from sparsesci._lib.dispatch import kernel
 from sparsesci._lib.operator import csr_arrays
 
-from .factors import FactoredPreconditioner, Factors, empty_csr
+from .factors import FactoredPreconditioner, from_merged, sorted_csr
 
 
 def ilu0_preconditioner(A: Any) -> FactoredPreconditioner:
@@ -58,16 +58,8 @@ def ilu0_preconditioner(A: Any) -> FactoredPreconditioner:
     >>> bool(np.allclose(A @ M(np.ones(4)), np.ones(4)))
     True
     """
-    from scipy.sparse import csr_array
-
-    A = validate.square_matrix(A, "A")
-    if xp.is_cupy(A) or not (xp.is_numpy(A) or xp.is_sparse(A)):
-        raise TypeError(
-            "A lies on a GPU: ILU(0) is sequential and runs on the host; pass sparsesci.gpu.to_host(A), or use Jacobi"
-        )
-    validate.finite(A, "A")
-    LU = csr_array(A, dtype=xp.common_float(np, A.dtype), copy=True)
-    LU.sum_duplicates()
+    LU = sorted_csr(A, "ILU(0)", copy=True)
+    validate.finite(LU, "A")
     indptr, indices, data = csr_arrays(LU, LU.dtype)
     diagonal = np.empty(LU.shape[0], np.int64)
     row = ilu0(indptr, indices, data, diagonal)
@@ -76,11 +68,7 @@ def ilu0_preconditioner(A: Any) -> FactoredPreconditioner:
             f"ILU(0) breaks down in row {row}: its pivot is missing, zero or not finite; reorder A so that its "
             "diagonal is nonzero, add a shift to it, or use scipy.sparse.linalg.spilu, which pivots"
         )
-    n, n_lower = diagonal.size, int((diagonal - indptr[:-1]).sum())
-    lower, upper = empty_csr(n, n_lower, data.dtype), empty_csr(n, data.size - n - n_lower, data.dtype)
-    factors = Factors(lower, upper, np.empty(n, data.dtype))
-    split_factors(indptr, indices, data, diagonal, *factors)
-    return FactoredPreconditioner(factors, "ILU(0)")
+    return from_merged(indptr, indices, data, diagonal, "ILU(0)")
 
 
 @kernel(cpu="sparsesci._cpu.incomplete:ilu0")
@@ -99,23 +87,3 @@ def ilu0(indptr, indices, data, diagonal):
         if diagonal[i] < 0 or data[diagonal[i]] == 0 or not np.isfinite(data[diagonal[i]]):
             return i
     return -1
-
-
-@kernel(cpu="sparsesci._cpu.incomplete:split_factors")
-def split_factors(indptr, indices, data, diagonal, lower, upper, inverse_diagonal):
-    """Fill L, the reversed I + U and D^-1 from the merged factors of `ilu0`."""
-    inverse_diagonal[:] = 1 / data[diagonal]
-    n = diagonal.size
-    begin_lower = begin_upper = 0
-    for i in range(n):
-        left = slice(int(indptr[i]), int(diagonal[i]))
-        end = begin_lower + left.stop - left.start
-        lower.indices[begin_lower:end], lower.data[begin_lower:end] = indices[left], data[left]
-        lower.indptr[i + 1] = begin_lower = end
-    for stored in range(n):
-        i = n - 1 - stored
-        right = slice(int(diagonal[i]) + 1, int(indptr[i + 1]))
-        end = begin_upper + right.stop - right.start
-        upper.indices[begin_upper:end] = indices[right][::-1]
-        upper.data[begin_upper:end] = data[right][::-1] * inverse_diagonal[i]
-        upper.indptr[stored + 1] = begin_upper = end

@@ -18,10 +18,11 @@ def arnoldi(A, M, W, Z, G, null, estimates, first, start, stop, beta, goal):
         null[first] = 1
     for j in range(start, stop):
         w, column = W[j + 1], G[:, j]
-        z = W[j]
+        z = Z[min(j, Z.shape[0] - 1)]
         if M.inverse_diagonal.size:
-            z = Z[min(j, Z.shape[0] - 1)]
             solve_factors(M, W[j], z)
+        else:
+            z[:] = W[j]
         csr_matvec(A, z, w)
 
         orthogonalise(W, j + 1, w, h, correction)

@@ -56,7 +56,7 @@ class Operator:
         self._apply = apply
         self._apply_adjoint = apply_adjoint
         self._lower = lower
-        self._lowered: NamedTuple | None = None
+        self._lowered: tuple[Any, NamedTuple] | None = None  # the last dtype, and the arrays in it
 
     def __call__(self, x):
         """Return the product with a vector (n,) or with each column of (n, k); k columns count as k products."""
@@ -67,7 +67,8 @@ class Operator:
                 f"{self.name} returned shape {getattr(y, 'shape', type(y))} for a vector of shape {x.shape}"
             )
         if xp.is_complex(y.dtype) and not xp.is_complex(x.dtype):
-            raise TypeError(f"{self.name} returned {y.dtype} for a real vector: make b complex, b.astype(complex)")
+            kind = xp.dtype_name(y.dtype)
+            raise TypeError(f"{self.name} returned {kind} for a real vector: make b complex, b.astype(complex)")
         return y if y.dtype == x.dtype else xp.namespace(y).astype(y, x.dtype)
 
     @property
@@ -81,9 +82,11 @@ class Operator:
 
     def kernel_arguments(self, dtype: Any) -> NamedTuple | None:
         """Return the arrays in ``dtype`` for a compiled kernel, or None where only the map itself is known."""
-        if self._lowered is None and self._lower is not None:
-            self._lowered = self._lower(dtype)
-        return self._lowered
+        if self._lower is None:
+            return None
+        if self._lowered is None or self._lowered[0] != dtype:
+            self._lowered = dtype, self._lower(dtype)
+        return self._lowered[1]
 
 
 def as_operator(A: Any, like, *, name: str = "A") -> Operator:
@@ -103,6 +106,8 @@ def as_operator(A: Any, like, *, name: str = "A") -> Operator:
         xp.namespace(A, like)
         return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: xp.adjoint(A) @ x, name=name)
     if hasattr(A, "matvec"):
+        if hasattr(A, "like"):  # an array that shows where our own preconditioners live
+            xp.namespace(A.like, like)
         return _from_linear_operator(A, n, name)
     if hasattr(A, "solve"):
         return Operator(A.solve, n, getattr(A, "dtype", None), name=name)
@@ -119,16 +124,29 @@ def _from_sparse(A, like, name: str) -> Operator:
             f"{name} is a sparse matrix of {_library(A)} and b an array of {_library(like)}: "
             "nothing is moved silently; use sparsesci.gpu.to_device or sparsesci.gpu.to_host"
         )
+    check_indices(A, name)
     A, n = A.tocsr(), A.shape[0]
-    # A kernel reads without bounds checks, so that a broken matrix must not reach it.
-    steps = A.indptr[1:] - A.indptr[:-1]
-    if A.indptr.shape[0] != n + 1 or A.indptr[0] != 0 or (steps < 0).any() or A.indptr[-1] > A.indices.shape[0]:
-        raise ValueError(f"{name} is not a valid CSR matrix: indptr must rise from 0 to the number of entries")
-    if A.nnz and not 0 <= int(A.indices.min()) <= int(A.indices.max()) < n:
-        raise ValueError(f"{name} is not a valid CSR matrix: a column index lies outside of 0..{n - 1}")
     adjoint = A.T.conj() if xp.is_complex(A.dtype) else A.T
     lower = None if xp.is_cupy(A) else lambda dtype: csr_arrays(A, dtype)
     return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: adjoint @ x, lower=lower, name=name)
+
+
+def check_indices(A, name: str) -> None:
+    """Raise ValueError where the indices of a sparse matrix are broken: compiled code reads without bounds checks."""
+    kind = getattr(A, "format", "").upper()
+    if kind == "COO":
+        bounded = [(A.row, A.shape[0]), (A.col, A.shape[1])]
+    elif kind in ("CSR", "CSC"):
+        n_major, n_minor = A.shape if kind == "CSR" else A.shape[::-1]
+        bounded = [(A.indices, n_minor)]
+        rises = (A.indptr[1:] >= A.indptr[:-1]).all() and A.indptr[0] == 0 and A.indptr[-1] <= A.indices.shape[0]
+        if A.indptr.shape[0] != n_major + 1 or not rises:
+            raise ValueError(f"{name} is not a valid {kind} matrix: indptr must rise from 0 to the number of entries")
+    else:
+        bounded = []
+    for indices, n in bounded:
+        if indices.shape[0] and not 0 <= int(indices.min()) <= int(indices.max()) < n:
+            raise ValueError(f"{name} is not a valid {kind} matrix: one of its indices lies outside of 0..{n - 1}")
 
 
 def csr_arrays(A, dtype: Any) -> CSR:

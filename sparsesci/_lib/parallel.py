@@ -7,29 +7,54 @@ work in ``thread_limit(1)``.
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 
 _BRING_A_POOL = ("scipy.linalg", "numba", "sklearn", "torch", "jax")
+_blas = threading.RLock()  # held by the thread whose limit is in force
 
 
 @contextmanager
 def thread_limit(n_threads: int) -> Iterator[None]:
-    """Limit BLAS and Numba to ``n_threads`` threads within a ``with`` block; costs about 20 microseconds."""
-    numba = sys.modules.get("numba")  # not imported for this alone: what is not loaded runs no threads
-    before = numba.get_num_threads() if numba else None
-    pools = _thread_pools(sum(module in sys.modules for module in _BRING_A_POOL))
+    """Limit BLAS and Numba to ``n_threads`` threads within a ``with`` block; costs about 20 microseconds.
+
+    Numba's limit holds in this thread, that of OpenBLAS for the whole process: where blocks of several threads overlap,
+    only the first of them sets it, and takes it back.
+    """
+    with _blas_limit(n_threads), _numba_limit(n_threads):
+        yield
+
+
+@contextmanager
+def _blas_limit(n_threads: int) -> Iterator[None]:
+    if not _blas.acquire(blocking=False):
+        yield
+        return
     try:
-        if numba:
-            numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
-        with pools.limit(limits=n_threads):
+        with _thread_pools(sum(module in sys.modules for module in _BRING_A_POOL)).limit(limits=n_threads):
             yield
     finally:
-        if numba:
-            numba.set_num_threads(before)
+        _blas.release()
+
+
+@contextmanager
+def _numba_limit(n_threads: int) -> Iterator[None]:
+    numba = sys.modules.get("numba")  # not imported for this alone: what is not loaded runs no threads
+    if numba is None:
+        yield
+        return
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 @functools.cache
@@ -44,20 +69,36 @@ def _thread_pools(n_modules: int):
 def worker_map(workers: int | Callable | None) -> Iterator[Callable]:
     """Turn SciPy's ``workers`` into a map.
 
-    None and 1 are the built-in map, an int starts that many threads (-1: one a core) whose kernels run serial, and a
-    map-like callable is itself: ``Executor.map``, ``MPIPoolExecutor.map``, or a function over a Dask client's ``map``.
+    None and 1 are the built-in map, an int starts that many threads (-1: one a core), and a map-like callable is
+    itself: ``Executor.map``, ``MPIPoolExecutor.map``, or a function over a Dask client's ``map``. In the threads,
+    kernels run serial, and on the backend of the caller.
     """
     if callable(workers):
         yield workers
         return
-    if workers is None:
-        workers = 1
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < -1 or workers == 0:
-        raise ValueError(f"workers is {workers!r}: a positive int, -1 (one a core) or a map-like callable is needed")
-    if workers == -1:
-        workers = os.cpu_count() or 1
-    if workers == 1:
+    message = f"workers is {workers!r}: a positive int, -1 (one a core) or a map-like callable is needed"
+    try:
+        n_workers = 1 if workers is None else operator.index(workers)
+    except TypeError:
+        raise ValueError(message) from None
+    if isinstance(workers, bool) or n_workers < -1 or n_workers == 0:
+        raise ValueError(message)
+    if n_workers == -1:
+        n_workers = os.cpu_count() or 1
+    if n_workers == 1:
         yield map
         return
-    with ThreadPoolExecutor(workers) as pool, thread_limit(1):
-        yield pool.map
+    # OpenBLAS is limited here and not in the workers, whose limits threadpoolctl ignores.
+    with ThreadPoolExecutor(n_workers) as pool, thread_limit(1):
+        yield lambda function, *iterables: pool.map(_serially(function), *iterables)
+
+
+def _serially(function: Callable) -> Callable:
+    """Return ``function`` as a worker calls it: with serial kernels, and in the context (the backend) of the caller."""
+    context = copy_context()
+
+    def run(*arguments):
+        with _numba_limit(1):
+            return context.copy().run(function, *arguments)
+
+    return run

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import xp
-from .operator import Operator, as_operator
+from .operator import Operator, as_operator, check_indices
 
 
 def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
@@ -25,20 +25,26 @@ def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
     return number
 
 
-def finite_real(value: Any, name: str) -> float:
-    """Return ``value`` as a float if it is a finite real number."""
+def real(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is a real number."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}: a real number is needed")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value!r}: a finite number is needed")
     return float(value)
+
+
+def finite_real(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is a finite real number."""
+    number = real(value, name)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {value!r}: a finite number is needed")
+    return number
 
 
 def nonnegative_real(value: Any, name: str) -> float:
     """Return ``value`` as a float if it is a finite real number >= 0."""
-    number = finite_real(value, name)
-    if number < 0:
-        raise ValueError(f"{name} is {value!r}: a number >= 0 is needed")
+    number = real(value, name)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} is {value!r}: a finite number >= 0 is needed")
     return number
 
 
@@ -91,6 +97,7 @@ def square_matrix(A: Any, name: str):
         raise TypeError(f"{name} is a {type(A).__name__}: its entries are needed, pass an array or a sparse matrix")
     if len(A.shape) != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
         raise ValueError(f"{name} has shape {tuple(A.shape)}: a square matrix is needed")
+    check_indices(A, name)
     return A
 
 
@@ -122,7 +129,9 @@ def linear_system(A: Any, b: Any, x0: Any, M: Any) -> tuple[Operator, Any, Any, 
     if x is not None and x.shape != b.shape:
         raise ValueError(f"x0 has shape {tuple(x.shape)}: the shape of b, {tuple(b.shape)}, is needed")
     A, M = matrix(A, "A"), matrix(M, "M")
-    operators = {name: as_operator(part, b, name=name) for name, part in (("A", A), ("M", M)) if part is not None}
+    operators = {"A": as_operator(A, b, name="A")}
+    if M is not None:
+        operators["M"] = as_operator(M, b, name="M")
     for name, part in (("A", A), ("b", b), ("x0", x), ("M", M)):
         if xp.is_array(part) or xp.is_sparse(part):
             finite(part, name)

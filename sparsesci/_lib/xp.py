@@ -103,16 +103,19 @@ def norm(x) -> float:
     ``sqrt(vecdot(x, x))`` is four times faster than ``vector_norm`` in NumPy. Reading the number waits for the device.
     """
     xp = namespace(x)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = float(squared_norm(x))
     limits = xp.finfo(x.dtype)
-    # Outside of this range the squares of single entries may be lost: scale by the largest one, which is exact enough.
+    # Outside of this range the squares of single entries may be lost: scale by the largest one.
     if float(limits.smallest_normal) / float(limits.eps) < square < float(limits.max):
         return math.sqrt(square)
+    if is_complex(x.dtype):
+        return math.hypot(norm(xp.real(x)), norm(xp.imag(x)))
     largest = float(xp.max(xp.abs(x))) if x.shape[0] else 0.0
     if largest == 0.0 or not math.isfinite(largest):
         return largest
-    return largest * math.sqrt(float(squared_norm(x / largest)))
+    with np.errstate(under="ignore"):
+        return largest * math.sqrt(float(squared_norm(x / largest)))
 
 
 def dtype_name(dtype: Any) -> str:

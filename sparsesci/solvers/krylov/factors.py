@@ -46,6 +46,9 @@ class FactoredPreconditioner:
 
     def __call__(self, x):
         """Apply the preconditioner to a vector (n,) or to each column of (n, k)."""
+        if x.ndim not in (1, 2) or x.shape[0] != self.shape[0]:
+            n = self.shape[0]
+            raise ValueError(f"{self.name} was given shape {tuple(x.shape)}: ({n},) or ({n}, k) is needed")
         if self.is_diagonal:
             d = self.factors.inverse_diagonal
             return (d if x.ndim == 1 else d[:, None]) * x
@@ -60,6 +63,11 @@ class FactoredPreconditioner:
 
     matvec = __call__
     matmat = __call__
+
+    @property
+    def like(self):
+        """An array that shows in which library and on which device the factors are."""
+        return self.factors.inverse_diagonal
 
     @property
     def is_diagonal(self) -> bool:

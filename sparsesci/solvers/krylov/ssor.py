@@ -80,7 +80,7 @@ def ssor_preconditioner(A: Any, omega: float = 1.0) -> FactoredPreconditioner:
 
 def relaxation_factor(omega: Any) -> float:
     """Return omega as a float if it is a real number between 0 and 2."""
-    if not 0 < validate.finite_real(omega, "omega") < 2:
+    if not 0 < validate.real(omega, "omega") < 2:
         raise ValueError(f"omega is {omega!r}: 0 < omega < 2 is needed, outside of it no relaxation converges")
     return float(omega)
 

@@ -1,12 +1,10 @@
 """Sparse solvers and signal recovery, beside SciPy.
 
-What there is::
-
-solvers         linear systems in sequences (and, as they arrive, optimal transport)
-recovery        sparse Bayesian learning, Walsh-Hadamard transforms, dynamics from data (as they arrive)
-gpu             is there a usable GPU, and the two transfers to and from it
-backend         ``with sparsesci.backend("cupy"):`` computes NumPy inputs on the GPU
-show_config     versions, threads and devices, for a bug report
+* ``solvers``: linear systems in sequences (and, as they arrive, optimal transport)
+* ``recovery``: as they arrive, sparse Bayesian learning, Walsh-Hadamard transforms, dynamics from data
+* ``gpu``: is there a usable GPU, and the two transfers to and from it
+* ``backend``: ``with sparsesci.backend("cupy"):`` computes NumPy inputs on the GPU
+* ``show_config``: versions, threads and devices, for a bug report
 """
 
 from importlib import import_module

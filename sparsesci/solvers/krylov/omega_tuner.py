@@ -35,7 +35,7 @@ class OmegaTuner:
     context_bounds : (float, float), optional
         Smallest and largest context; needed by ``"chebcb"``, not used by ``"tsallis-inf"``.
     rng : int, SeedSequence, Generator or None
-        As `numpy.random.default_rng` takes it.
+        As ``numpy.random.default_rng`` takes it.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from sparsesci._cpu.sparse import csr_matvec, solve_factors
 
 
 @njit(cache=True, nogil=True)
-def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, norms, start, stop, goal):
+def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, norms, scale, start, stop, goal):
     """Do the steps start..stop-1 in place; the arguments are explained at the reference."""
     n, k = x.size, W.shape[0]
     Ap = np.empty_like(p)
@@ -23,9 +23,9 @@ def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, nor
             AP[j] = Ap
         alpha[j] = rho[j] / pAp
         for i in range(n):
-            x[i] += alpha[j] * p[i]
+            x[i] += scale * alpha[j] * p[i]
             r[i] -= alpha[j] * Ap[i]
-        norms[j] = norm(r)
+        norms[j] = scale * norm(r)
         if M.inverse_diagonal.size:
             solve_factors(M, r, z)
         else:

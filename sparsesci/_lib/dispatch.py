@@ -25,12 +25,13 @@ BACKENDS = ("numpy", "cupy")
 _active: ContextVar[str | None] = ContextVar("sparsesci_backend", default=None)
 
 
-def kernel(*, cpu: str | None = None, gpu: str | None = None) -> Callable:
+def kernel(*, cpu: str | None = None, gpu: str | None = None, takes: tuple[type, ...] = ()) -> Callable:
     """Decorate a reference with the ``"module:function"`` of its compiled forms; all are called by position alone.
 
     An argument with a method ``kernel_arguments(dtype)`` (an operator) is handed to a kernel as the named tuple of
     arrays that the method returns for the dtype of the array arguments; where it returns None the operator has no
-    compiled form and the reference runs.
+    compiled form and the reference runs. ``takes`` names the tuples that the kernels expect, in the order of the
+    operators; where an operator has another one (a sparse matrix for M), the reference runs too.
     """
     targets = {"cpu": cpu, "gpu": gpu}
 
@@ -42,7 +43,8 @@ def kernel(*, cpu: str | None = None, gpu: str | None = None) -> Callable:
             if target is None:
                 return reference(*arguments)
             lowered = [_lower(argument, arrays[0].dtype) for argument in arguments]
-            if any(low is None for low in lowered):
+            forms = [low for argument, low in zip(arguments, lowered, strict=True) if low is not argument]
+            if any(form is None for form in forms) or not all(map(isinstance, forms, takes)):
                 return reference(*arguments)
             return _resolve(target)(*lowered)
 

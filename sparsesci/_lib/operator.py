@@ -110,7 +110,7 @@ def as_operator(A: Any, like, *, name: str = "A") -> Operator:
             xp.namespace(A.like, like)
         return _from_linear_operator(A, n, name)
     if hasattr(A, "solve"):
-        return Operator(A.solve, n, getattr(A, "dtype", None), name=name)
+        return Operator(_solves(A), n, getattr(A, "dtype", None), name=name)
     if callable(A):
         return Operator(_column_by_column(A), n, None, name=name)
     raise TypeError(
@@ -139,7 +139,11 @@ def check_indices(A, name: str) -> None:
     elif kind in ("CSR", "CSC"):
         n_major, n_minor = A.shape if kind == "CSR" else A.shape[::-1]
         bounded = [(A.indices, n_minor)]
-        rises = (A.indptr[1:] >= A.indptr[:-1]).all() and A.indptr[0] == 0 and A.indptr[-1] <= A.indices.shape[0]
+        rises = (
+            (A.indptr[1:] >= A.indptr[:-1]).all()
+            and A.indptr[0] == 0
+            and A.indptr[-1] <= min(A.indices.shape[0], A.data.shape[0])
+        )
         if A.indptr.shape[0] != n_major + 1 or not rises:
             raise ValueError(f"{name} is not a valid {kind} matrix: indptr must rise from 0 to the number of entries")
     else:
@@ -179,9 +183,23 @@ def _from_linear_operator(A, n: int, name: str) -> Operator:
         n,
         getattr(A, "dtype", None),
         apply_adjoint=apply_adjoint if hasattr(A, "rmatvec") else None,
-        lower=getattr(A, "lower", None),
+        lower=getattr(A, "kernel_arguments", None),
         name=name,
     )
+
+
+def _solves(A) -> Callable:
+    """Return ``A.solve``, for complex vectors of a real factorisation (SciPy's refuse them) in two parts."""
+
+    def apply(x):
+        try:
+            return A.solve(x)
+        except TypeError:
+            if not xp.is_complex(x.dtype):
+                raise
+            return A.solve(x.real.copy()) + 1j * A.solve(x.imag.copy())
+
+    return apply
 
 
 def _column_by_column(function: Callable) -> Callable:

@@ -13,10 +13,13 @@ import numpy as np
 
 from sparsesci._lib import xp
 from sparsesci._lib.dispatch import kernel
+from sparsesci._lib.operator import CSR
 from sparsesci._lib.xp import conj, norm, squared_norm, to_host
 
+from .factors import Factors
 
-@kernel(cpu="sparsesci._cpu.krylov:arnoldi")
+
+@kernel(cpu="sparsesci._cpu.krylov:arnoldi", takes=(CSR, Factors))
 def arnoldi(A, M, W, Z, G, null, estimates, first, start, stop, beta, goal):
     """Extend the relation by the columns start..stop-1 of G, in place; return how many columns of G are filled.
 
@@ -55,10 +58,10 @@ def arnoldi(A, M, W, Z, G, null, estimates, first, start, stop, beta, goal):
         null[first] = 1
     for j in range(start, stop):
         basis = W[: j + 1, :]
-        z = M(W[j, :])
-        Z[min(j, Z.shape[0] - 1), :] = z
-        w = A(z)
         with np.errstate(invalid="ignore", over="ignore"):  # NaN and Inf are found below, and named by the caller
+            z = M(W[j, :])
+            Z[min(j, Z.shape[0] - 1), :] = z
+            w = A(z)
             h = conj(basis) @ w
             w = w - h @ basis
             correction = conj(basis) @ w

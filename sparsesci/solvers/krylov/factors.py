@@ -55,7 +55,7 @@ class FactoredPreconditioner:
         if not xp.is_numpy(x):
             raise TypeError(f"{self.name} solves on the host: pass NumPy vectors, or a Jacobi preconditioner")
         dtype = np.result_type(self.dtype, x.dtype)
-        factors = self.lower(dtype)
+        factors = self.kernel_arguments(dtype)
         rows = np.ascontiguousarray(x.T, dtype=dtype)  # no copy of a block whose columns are contiguous
         result = np.empty_like(rows)
         (solve_factors if x.ndim == 1 else solve_factors_rows)(factors, rows, result)
@@ -74,7 +74,7 @@ class FactoredPreconditioner:
         """Whether L and U are empty."""
         return self.factors.lower.data.size == 0 and self.factors.upper.data.size == 0
 
-    def lower(self, dtype: Any) -> Factors:
+    def kernel_arguments(self, dtype: Any) -> Factors:
         """Return the factors in ``dtype`` as the kernels take them."""
         return cast(self.factors, dtype)
 

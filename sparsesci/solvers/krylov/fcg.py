@@ -6,7 +6,7 @@ systems*, ICML 2023.
 
 Deviations
 ----------
-1. M is given ``r / ||r||`` and its answer is scaled back, as by Kaneda et al.: a network is trained on unit vectors.
+1. M is given ``r / ||r||``, as by Kaneda et al.: a network is trained on unit vectors. The scale is that of alpha.
 2. The last ``truncation`` directions are kept in every step; Notay empties the window from time to time instead.
 3. The residual is updated by recursion, and the true one formed when that claims success: one product a step.
 """
@@ -69,7 +69,8 @@ def fcg(
     -------
     KrylovResult
         With ``x``, ``success``, ``status``, ``message``, ``nit``, ``nmatvec``, ``residuals`` and ``time``. Where the
-        rule was not met, ``success`` is False, x the last iterate, and a `ConvergenceWarning` gives the reason.
+        rule was not met, ``success`` is False, x the last iterate (or x0 if that is better), and a
+        `ConvergenceWarning` gives the reason.
 
     Raises
     ------
@@ -113,12 +114,13 @@ def fcg(
 def _solve(A, M, b, x, truncation, watch) -> KrylovResult:
     """Solve for one right-hand side; x is None for a start at zero."""
     products_before = A.nmatvec
-    x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))
-    watch.start(norm(r))
+    x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))
+    best_x, best = x, norm(r)
+    watch.start(best)
     status, checked = watch.verdict(norm(r)), math.inf
     directions = []
     while status is Status.RUNNING:
-        z = r if M is None else norm(r) * M(r / norm(r))
+        z = r / norm(r) if M is None else M(r / norm(r))
         d = z
         for d_k, Ad_k, dAd_k in directions:
             d = d - (vdot(Ad_k, z) / dAd_k) * d_k
@@ -139,4 +141,7 @@ def _solve(A, M, b, x, truncation, watch) -> KrylovResult:
         if status is not Status.RUNNING:
             r = b - A(x)
             status, checked = watch.confirm(status, norm(r), checked), norm(r)
-    return KrylovResult.of(watch, x, status, norm(r), nmatvec=A.nmatvec - products_before)
+    last = norm(r)
+    if last > best:  # never worse than the start
+        x, last = best_x, best
+    return KrylovResult.of(watch, x, status, last, nmatvec=A.nmatvec - products_before)

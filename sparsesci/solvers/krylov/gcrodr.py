@@ -170,7 +170,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         nmatvec = A.nmatvec - products_before
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space_now, note=note)
 
-    x, r = (xp.zeros_like(b), b) if x is None else (x, b - A(x))  # 1
+    x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))  # 1; b = 0 has the solution 0
     watch.start(norm(r))
     status = watch.verdict(norm(r))
     best_x, best, checked, n_cycles = x, norm(r), math.inf, 0
@@ -180,7 +180,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         space.begin(U, C, r)  # 23-26
         while not (space.is_closed(watch.goal) or watch.tired() or watch.stopped):
             watch.count(space.extend(A, M, watch.left() if watch.callback is None else 1, watch.goal))  # 22
-            if watch.callback is not None:
+            if watch.callback is not None and not space.culprit:
                 watch.show(report(x + space.step(M), status, watch.residuals[-1]))
         if space.culprit:
             return report(best_x, Status.NOT_FINITE, best)
@@ -188,7 +188,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         r = space.residual()  # 29
         U, C = space.keep(n_recycle)  # 30-34
         n_cycles += 1
-        claim = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(norm(r))
+        claim = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(space.residual_norm)
         if claim is not Status.RUNNING or n_cycles % CYCLES_BETWEEN_CHECKS == 0:
             recursive_r, r = r, b - A(x)
             status, checked = watch.confirm(claim, norm(r), checked), norm(r)

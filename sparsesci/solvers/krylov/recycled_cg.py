@@ -23,11 +23,12 @@ import numpy as np
 from sparsesci._lib import validate, xp
 from sparsesci._lib.dispatch import kernel, public
 from sparsesci._lib.iterate import Watch
+from sparsesci._lib.operator import CSR
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import Status
 from sparsesci._lib.xp import conj, norm, real, to_host, to_like, vdot
 
-from .factors import identity
+from .factors import Factors, identity
 from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, inverse_square_root
 from .result import KrylovResult, in_turn, warn_of_failure
 
@@ -86,8 +87,8 @@ def recycled_cg(
     -------
     KrylovResult
         With ``x``, ``success``, ``status``, ``message``, ``nit``, ``nmatvec``, ``residuals``, ``time`` and ``recycle``.
-        Where the rule was not met, ``success`` is False, x the last iterate, and a `ConvergenceWarning` gives the
-        reason and advice.
+        Where the rule was not met, ``success`` is False, x the last iterate (or x0 if that is better), and a
+        `ConvergenceWarning` gives the reason and advice.
 
     Raises
     ------
@@ -150,8 +151,9 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
         nmatvec = A.nmatvec - products_before
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space)
 
-    x, r = (xp.zeros_like(b), b + 0) if x is None else (x, b - A(x))
-    watch.start(norm(r))
+    x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))
+    best_x, best = x + 0, norm(r)
+    watch.start(best)
     status, checked = watch.verdict(norm(r)), math.inf
     if recycle is not None and status is Status.RUNNING:
         W, C = deflation_space(A, recycle, b.dtype, same_operator=same_operator)
@@ -161,6 +163,12 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
         if steps is None:
             c = conj(W) @ r
             x, r = x + c @ W, r - c @ C  # 1: W^H r = 0
+            scale = norm(r)
+            if watch.solved(scale):
+                r = b - A(x)
+                status, checked = watch.confirm(Status.CONVERGED, norm(r), checked), norm(r)
+                continue
+            r = r / scale
             z = M(r)  # 2
             p = z - (conj(C) @ z) @ W  # 3
             length = n_directions if harvested is None else STEPS_AT_ONCE
@@ -169,24 +177,30 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
         elif steps.done == steps.length:
             steps = Steps(b, STEPS_AT_ONCE, r, z, C, keeps=False)
         n_steps = 1 if is_promised or watch.callback is not None else watch.left()
-        failed = steps.run(A, M, W, C, x, r, z, p, n_steps, watch)
+        failed = steps.run(A, M, W, C, x, r, z, p, scale, n_steps, watch)
         if watch.callback is not None and not failed:
             watch.show(report(status, watch.residuals[-1]))
         status = failed or watch.verdict(watch.residuals[-1])
         is_broken = is_promised and steps.leaks(W)
         is_promised = False
         if status in (Status.NOT_FINITE, Status.NOT_POSITIVE_DEFINITE):
-            return report(status, norm(r))
+            r = r * scale
+            harvested = None
+            break
         if status is not Status.RUNNING or is_broken:
             r = b - A(x)
             status, checked = watch.confirm(status, norm(r), checked), norm(r)
             steps = None
         if is_broken or (same_operator and steps is None and status is Status.RUNNING):
             W, C, harvested = W[:0, :], C[:0, :], None  # the promise was false: begin without the space
+    last = norm(r)
+    if last > best:  # never worse than the start
+        x, last = best_x, best
+    space = recycle
     if n_recycle and harvested is not None and harvested.done:
         W, C = harvested.ritz(M, W, C, n_recycle)
-        return report(status, norm(r), RecycleSpace(W.T, C.T, variable="x"))
-    return report(status, norm(r))
+        space = RecycleSpace(W.T, C.T, variable="x") if W.shape[0] else recycle
+    return report(status, last, space)
 
 
 def new(like, *shape: int):
@@ -231,12 +245,15 @@ class Steps:
         self.rho, self.mu = np.zeros(length + 1, zero.real.dtype), np.zeros((length + 1, k), zero.dtype)
         self.rho[0], self.mu[0] = float(real(vdot(r, z))), to_host(conj(C) @ z)
 
-    def run(self, A, M, W, C, x, r, z, p, n_steps: int, watch: Watch) -> Status | None:
-        """Do up to ``n_steps`` steps, until the residual is at the goal; return why it could not, or None."""
+    def run(self, A, M, W, C, x, r, z, p, scale: float, n_steps: int, watch: Watch) -> Status | None:
+        """Do up to ``n_steps`` steps, until the residual is at the goal; return why it could not, or None.
+
+        r is the residual divided by ``scale``: its squares neither over- nor underflow.
+        """
         begin, products = self.done, A.nmatvec
         stop = min(self.length, begin + n_steps)
         scalars = (self.rho, self.alpha, self.curvature, self.mu, self.norms)
-        self.done = deflated_steps(A, M, W, C, x, r, z, p, self.P, self.AP, *scalars, begin, stop, watch.goal)
+        self.done = deflated_steps(A, M, W, C, x, r, z, p, self.P, self.AP, *scalars, scale, begin, stop, watch.goal)
         watch.count(self.norms[begin : self.done].tolist())
         reached = self.done > begin and self.norms[self.done - 1] <= watch.goal
         A.nmatvec = products + self.done - begin  # compiled products do not pass through A
@@ -255,17 +272,21 @@ class Steps:
     def ritz(self, M, W, C, n_recycle: int):
         """Return the next W and C: Ritz vectors of the smallest ``theta`` in ``(A Z)^H M A Z y = theta Z^H A Z y``."""
         k, j = W.shape[0], self.done
-        alpha, rho, mu = self.alpha[:j], self.rho[: j + 1], self.mu[: j + 1]
-        G = np.zeros((k + j, k + j), self.mu.dtype)
+        alpha, rho, curvature = (np.float64(part) for part in (self.alpha[:j], self.rho[: j + 1], self.curvature[:j]))
+        mu = self.mu[: j + 1].astype(np.result_type(self.mu, np.float64))
+        G = np.zeros((k + j, k + j), mu.dtype)
         G[:k, :k] = to_host(conj(C) @ M(C.T)) if k else 0
         G[:k, k:] = (mu[:-1] - mu[1:]).T / alpha
         G[k:, :k] = G[:k, k:].conj().T
         G[range(k, k + j), range(k, k + j)] = (rho[:-1] + rho[1:]) / alpha**2
         below = -rho[1:-1] / (alpha[:-1] * alpha[1:])
         G[range(k + 1, k + j), range(k, k + j - 1)] = G[range(k, k + j - 1), range(k + 1, k + j)] = below
-        scale = np.concatenate([np.ones(k, rho.dtype), 1 / np.sqrt(self.curvature[:j])])  # Z^H A Z is diagonal
-        _, Y = np.linalg.eigh(scale[:, None] * G * scale)
-        Y = (scale[:, None] * Y[:, :n_recycle]).T
+        scale = np.concatenate([np.ones(k), 1 / np.sqrt(curvature)])  # Z^H A Z is diagonal
+        G = scale[:, None] * G * scale
+        if not np.isfinite(G).all():
+            return W[:0, :], C[:0, :]
+        _, Y = np.linalg.eigh(G)
+        Y = (scale[:, None] * Y[:, :n_recycle]).T.astype(self.mu.dtype)
 
         def combine(first, second):
             combined = to_like(np.ascontiguousarray(Y[:, :k]), first) @ first
@@ -275,9 +296,11 @@ class Steps:
         return combine(W, self.P), combine(C, self.AP)
 
 
-@kernel(cpu="sparsesci._cpu.conjugate_gradients:deflated_steps")
-def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, norms, start, stop, goal):
+@kernel(cpu="sparsesci._cpu.conjugate_gradients:deflated_steps", takes=(CSR, Factors))
+def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, norms, scale, start, stop, goal):
     """Do the steps start..stop-1 of deflated CG on x, r, z and p in place; return the number of the step to come.
+
+    r, z and p are those of the paper divided by ``scale``.
 
     A step that would divide by a quantity that is not positive is not begun: ``curvature[start]`` tells which.
     """
@@ -290,9 +313,9 @@ def deflated_steps(A, M, W, C, x, r, z, p, P, AP, rho, alpha, curvature, mu, nor
         if j < P.shape[0]:
             P[j, :], AP[j, :] = p, Ap
         alpha[j] = rho[j] / pAp  # 5
-        x += float(alpha[j]) * p  # 6
+        x += scale * float(alpha[j]) * p  # 6
         r -= float(alpha[j]) * Ap  # 7
-        norms[j] = norm(r)
+        norms[j] = scale * norm(r)
         z[:] = M(r)  # 8
         rho[j + 1] = float(real(vdot(r, z)))
         beta = rho[j + 1] / rho[j]  # 9

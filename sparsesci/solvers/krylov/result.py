@@ -35,7 +35,7 @@ class KrylovResult(Result):
     residuals : tuple of float, or tuple of such tuples
         ``||r||`` at the start and after each iteration, as the recursion estimates it; one tuple for each column of b.
     recycle : RecycleSpace or None
-        What the next system of a sequence can begin with.
+        What the next system of a sequence can begin with; where nothing was learnt, the space that was given.
     """
 
     nmatvec: int
@@ -81,7 +81,8 @@ def in_turn(solve: Callable, B: Any, X: Any, recycle: RecycleSpace | None, same_
         column = solve(b, x, recycle, same_operator)
         columns.append(column)
         solutions.append(column.x)
-        recycle, same_operator = column.recycle, column.recycle is not None
+        same_operator = same_operator or column.recycle is not recycle  # what was handed through is of an earlier A
+        recycle = column.recycle
     n_failed = sum(not column.success for column in columns) + n_columns - len(columns)
     shown = next((column for column in columns if not column.success), columns[-1])
     story = (

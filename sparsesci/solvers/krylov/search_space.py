@@ -6,6 +6,7 @@ made of it is small and lives on the host; a long vector never does unless its l
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -81,16 +82,22 @@ class SearchSpace:
         self.j = arnoldi(A, M, *arrays, self.k, begin, stop, self.beta, goal)
         A.nmatvec = products + self.j - begin  # compiled products do not pass through A
         last = self.G[: self.j + 1, self.j - 1]
-        if not np.isfinite(last).all():
+        if not (np.abs(last) < math.sqrt(np.finfo(last.dtype).max)).all():  # NaN, Inf, or what would overflow in LAPACK
             self.j -= 1
-            self.culprit = A.name if np.isfinite(to_host(M(self.W[self.j, :]))).all() else M.name
+            v = self.W[self.j, :]  # not finite where b - A x was not
+            is_blameless = not np.isfinite(to_host(v)).all() or np.isfinite(to_host(M(v))).all()
+            self.culprit = A.name if is_blameless else M.name
         self.is_invariant = last[-1] == 0
         return self._estimates[begin : self.j].tolist()
 
+    @property
+    def residual_norm(self) -> float:
+        """Norm of the residual that `step` will leave."""
+        return float(self._estimates[self.j - 1]) if self.j > self.k else self.beta
+
     def is_closed(self, goal: float) -> bool:
         """Whether the cycle is over: the space is full or cannot grow, or its residual norm is at ``goal``."""
-        reached = (self._estimates[self.j - 1] if self.j > self.k else self.beta) <= goal
-        return self.j == self.m or reached or self.is_invariant or bool(self.culprit)
+        return self.j == self.m or self.residual_norm <= goal or self.is_invariant or bool(self.culprit)
 
     def step(self, M):
         """Minimise ``||What^H r - G y||`` and return the step ``Vhat y`` in the variable of x (steps 27-28)."""

@@ -126,7 +126,7 @@ def sor(
 def _solve(A, triangles, b, x, watch) -> KrylovResult:
     """Solve for one right-hand side; x is None for a start at zero."""
     products_before = A.nmatvec
-    x, r = (np.zeros_like(b), b + 0) if x is None else (x + 0, b - A(x))
+    x, r = (np.zeros_like(b), b + 0) if x is None or watch.goal == 0 else (x + 0, b - A(x))
     start, delta = x, np.empty_like(r)
 
     def report(x, status, residual_norm):

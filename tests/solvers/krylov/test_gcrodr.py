@@ -243,6 +243,21 @@ def test_a_false_promise_of_the_same_operator_is_found_out(host_lib):
     assert result.success and np.linalg.norm(b - other @ result.x) <= 1e-8 * np.linalg.norm(b)
 
 
+def test_a_column_that_needs_no_work_does_not_vouch_for_the_space_it_hands_on(host_lib):
+    A, b, x = host_lib.poisson(n=100, seed=3052)
+    recycle = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle
+    other, _, _ = host_lib.convection(n=100, seed=3053)
+    options = {"restart": 15, "n_recycle": 6, "rtol": 1e-8, "recycle": recycle}
+    block = gcrodr(other, np.stack([0 * b, b, x], axis=1), **options)
+    assert block.success and block.nmatvec == gcrodr(other, np.stack([b, x], axis=1), **options).nmatvec
+
+
+def test_a_zero_right_hand_side_has_the_solution_zero_whatever_the_start(lib):
+    A, b, x = lib.poisson(n=37, seed=3054)
+    result = gcrodr(A, 0 * b, x0=x)
+    assert result.success and not np.any(lib.host(result.x))
+
+
 def test_dependent_recycle_vectors_are_dropped(host_lib):
     A, b, _ = host_lib.poisson(n=100, seed=3049)
     space = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle

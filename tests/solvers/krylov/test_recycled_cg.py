@@ -218,3 +218,32 @@ def test_tiny_systems_are_solved(n):
 def test_options_out_of_range_are_named(options, error, message):
     with pytest.raises(error, match=message):
         recycled_cg(np.eye(3), np.ones(3), **options)
+
+
+def test_a_system_that_deflation_alone_solves_takes_no_iteration():
+    A, b = np.diag([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 0.0])
+    recycle = recycled_cg(A, b).recycle
+    for same_operator in (False, True):
+        result = recycled_cg(A, b, recycle=recycle, same_operator=same_operator)
+        assert result.success and result.nit == 0
+
+
+def test_single_precision_is_solved_at_every_scale():
+    A = (np.diag(np.linspace(1, 10, 8)) * 1e12).astype("float32")
+    result = recycled_cg(A, A @ np.ones(8, "float32"), rtol=1e-4)
+    assert result.success and np.isfinite(result.recycle.U).all() and np.isfinite(result.recycle.C).all()
+    np.testing.assert_allclose(result.x, 1, rtol=1e-3)
+
+
+def test_the_answer_is_never_worse_than_the_start(host_lib):
+    A, b, x = host_lib.poisson(n=60, seed=8191)
+    near = x * (1 + 1e-9)
+    with pytest.warns(ConvergenceWarning):
+        result = recycled_cg(A, b, x0=near, maxiter=1, rtol=1e-14)
+    assert np.linalg.norm(b - A @ result.x) <= np.linalg.norm(b - A @ near)
+
+
+def test_a_zero_right_hand_side_has_the_solution_zero_whatever_the_start(host_lib):
+    A, b, x = host_lib.poisson(n=60, seed=8209)
+    result = recycled_cg(A, 0 * b, x0=x)
+    assert result.success and not result.x.any()

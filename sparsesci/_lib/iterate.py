@@ -9,8 +9,10 @@ A method writes its loop as a sentence::
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from .result import Status
 
@@ -38,6 +40,9 @@ class Watch:
         self.residuals: list[float] = []
         self.nit = 0
         self.stopped = False
+        self.best_x: Any = None
+        self.best = math.inf
+        self._checked = math.inf
         self._start = time.perf_counter()
 
     @property
@@ -57,9 +62,16 @@ class Watch:
         """How many iterations are still allowed."""
         return max(0, self.maxiter - self.nit)
 
-    def start(self, residual_norm: float) -> None:
-        """Record the norm before the first iteration."""
+    def start(self, x: Any, residual_norm: float) -> Status:
+        """Record where the iteration starts; return how it stands."""
         self.residuals.append(residual_norm)
+        self.keep_best(x, residual_norm)
+        return self.verdict(residual_norm)
+
+    def keep_best(self, x: Any, residual_norm: float) -> None:
+        """Keep an iterate in ``best_x`` if its true residual, in ``best``, is the smallest so far."""
+        if self.best_x is None or residual_norm < self.best or math.isnan(self.best):
+            self.best_x, self.best = x, residual_norm
 
     def count(self, residual_norms: list[float]) -> None:
         """Record one iteration for every norm."""
@@ -81,19 +93,19 @@ class Watch:
             return Status.STOPPED_BY_CALLBACK
         return Status.MAXITER if self.tired() else Status.RUNNING
 
-    def confirm(self, status: Status, residual_norm: float, checked: float) -> Status:
-        """Judge a claim by the norm of the true residual.
+    def check(self, claim: Status, x: Any, residual_norm: float) -> Status:
+        """Judge a claim by the norm of the true residual of x, and keep x if it is the best so far.
 
         A claim (of success, or that no further vector exists) that the truth does not bear out is overruled, and the
-        iteration goes on, as long as the true residual at least halves from one check (``checked``) to the next: then
-        rounding is the limit.
+        iteration goes on, as long as the true residual at least halves from one check to the next: then rounding is the
+        limit.
         """
+        self.keep_best(x, residual_norm)
+        halved, self._checked = residual_norm <= 0.5 * self._checked, residual_norm
         verdict = self.verdict(residual_norm)
-        if verdict is not Status.RUNNING:
+        if verdict is not Status.RUNNING or halved:
             return verdict
-        if residual_norm > 0.5 * checked:
-            return Status.STAGNATED if status is Status.CONVERGED else status
-        return Status.RUNNING
+        return Status.STAGNATED if claim is Status.CONVERGED else claim
 
     def message(self, status: Status, residual_norm: float, *, note: str = "") -> str:
         """Return the status as a sentence with its figures; a failure ends in the advice of its status and a note."""

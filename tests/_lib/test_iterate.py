@@ -35,7 +35,7 @@ def test_a_zero_right_hand_side_is_solved_by_a_zero_residual_alone():
 
 def test_the_history_begins_before_the_first_iteration():
     watch = make()
-    watch.start(8.0)
+    watch.start("x", 8.0)
     watch.count([4.0, 2.0])
     assert watch.residuals == [8.0, 4.0, 2.0] and watch.nit == 2
 
@@ -100,25 +100,53 @@ def test_a_success_in_the_last_iteration_is_a_success():
     assert watch.verdict(0.2) is Status.MAXITER
 
 
+def checked(*checks):
+    """Return how a fresh watch judges the last of some pairs (claim, norm of the true residual)."""
+    watch = make()
+    return [watch.check(claim, "x", norm) for claim, norm in checks][-1]
+
+
 def test_a_claim_that_the_truth_bears_out_stands():
-    assert make().confirm(Status.CONVERGED, 0.05, math.inf) is Status.CONVERGED
+    assert checked((Status.CONVERGED, 0.05)) is Status.CONVERGED
 
 
 def test_a_false_claim_is_overruled_while_the_true_residual_halves():
-    assert make().confirm(Status.CONVERGED, 2.0, 5.0) is Status.RUNNING
-    assert make().confirm(Status.BREAKDOWN, 2.0, 5.0) is Status.RUNNING
+    assert checked((Status.CONVERGED, 5.0)) is Status.RUNNING
+    assert checked((Status.CONVERGED, 5.0), (Status.CONVERGED, 2.0)) is Status.RUNNING
+    assert checked((Status.CONVERGED, 5.0), (Status.BREAKDOWN, 2.0)) is Status.RUNNING
 
 
 def test_a_false_claim_without_progress_is_stagnation():
-    assert make().confirm(Status.CONVERGED, 3.0, 5.0) is Status.STAGNATED
+    assert checked((Status.CONVERGED, 5.0), (Status.CONVERGED, 3.0)) is Status.STAGNATED
 
 
 def test_a_breakdown_without_progress_is_a_breakdown():
-    assert make().confirm(Status.BREAKDOWN, 3.0, 5.0) is Status.BREAKDOWN
+    assert checked((Status.BREAKDOWN, 5.0), (Status.BREAKDOWN, 3.0)) is Status.BREAKDOWN
 
 
 def test_a_breakdown_at_the_solution_is_a_success():
-    assert make().confirm(Status.BREAKDOWN, 0.05, 5.0) is Status.CONVERGED
+    assert checked((Status.BREAKDOWN, 5.0), (Status.BREAKDOWN, 0.05)) is Status.CONVERGED
+
+
+def test_a_look_without_a_claim_ends_nothing():
+    assert checked((Status.RUNNING, 5.0), (Status.RUNNING, 6.0)) is Status.RUNNING
+
+
+def test_the_best_iterate_is_kept():
+    watch = make()
+    watch.start("start", 8.0)
+    watch.check(Status.RUNNING, "better", 3.0)
+    watch.check(Status.RUNNING, "worse", 4.0)
+    assert (watch.best_x, watch.best) == ("better", 3.0)
+
+
+def test_a_start_that_is_not_finite_is_kept_until_there_is_better():
+    watch = make()
+    watch.start("start", math.nan)
+    assert watch.best_x == "start"
+    watch.check(Status.RUNNING, "better", 3.0)
+    watch.check(Status.RUNNING, "not finite", math.nan)
+    assert watch.best_x == "better"
 
 
 # --- messages --------------------------------------------------------------------------------------------------------

@@ -115,9 +115,7 @@ def _solve(A, M, b, x, truncation, watch) -> KrylovResult:
     """Solve for one right-hand side; x is None for a start at zero."""
     products_before = A.nmatvec
     x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))
-    best_x, best = x, norm(r)
-    watch.start(best)
-    status, checked = watch.verdict(norm(r)), math.inf
+    status = watch.start(x, norm(r))
     directions = []
     while status is Status.RUNNING:
         z = r / norm(r) if M is None else M(r / norm(r))
@@ -140,8 +138,6 @@ def _solve(A, M, b, x, truncation, watch) -> KrylovResult:
         status = watch.verdict(watch.residuals[-1])
         if status is not Status.RUNNING:
             r = b - A(x)
-            status, checked = watch.confirm(status, norm(r), checked), norm(r)
-    last = norm(r)
-    if last > best:  # never worse than the start
-        x, last = best_x, best
-    return KrylovResult.of(watch, x, status, last, nmatvec=A.nmatvec - products_before)
+            status = watch.check(status, x, norm(r))
+    watch.keep_best(x, norm(r))
+    return KrylovResult.of(watch, watch.best_x, status, watch.best, nmatvec=A.nmatvec - products_before)

@@ -18,7 +18,6 @@ Deviations
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -171,9 +170,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space_now, note=note)
 
     x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))  # 1; b = 0 has the solution 0
-    watch.start(norm(r))
-    status = watch.verdict(norm(r))
-    best_x, best, checked, n_cycles = x, norm(r), math.inf, 0
+    status, n_cycles = watch.start(x, norm(r)), 0
     if recycle is not None and status is Status.RUNNING:  # 2
         U, C = image(A, M, recycle, b.dtype, same_operator=same_operator)  # 3-5
     while status is Status.RUNNING:
@@ -183,7 +180,7 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
             if watch.callback is not None and not space.culprit:
                 watch.show(report(x + space.step(M), status, watch.residuals[-1]))
         if space.culprit:
-            return report(best_x, Status.NOT_FINITE, best)
+            return report(watch.best_x, Status.NOT_FINITE, watch.best)
         x = x + space.step(M)  # 27-28
         r = space.residual()  # 29
         U, C = space.keep(n_recycle)  # 30-34
@@ -191,10 +188,8 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         claim = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(space.residual_norm)
         if claim is not Status.RUNNING or n_cycles % CYCLES_BETWEEN_CHECKS == 0:
             recursive_r, r = r, b - A(x)
-            status, checked = watch.confirm(claim, norm(r), checked), norm(r)
-            has_parted = claim is not status or norm(r - recursive_r) > 0.01 * best
-            if checked < best:
-                best_x, best = x, checked
-            if status is Status.RUNNING and has_parted and U.shape[0]:  # C is A M U no more: make it so again
+            status = watch.check(claim, x, norm(r))
+            have_parted = claim is not Status.RUNNING or norm(r - recursive_r) > 0.01 * watch.best
+            if status is Status.RUNNING and have_parted and U.shape[0]:  # C is A M U no more: make it so again
                 U, C = image(A, M, RecycleSpace(U.T, C.T, variable), b.dtype, same_operator=False)
-    return report(best_x, status, best)
+    return report(watch.best_x, status, watch.best)

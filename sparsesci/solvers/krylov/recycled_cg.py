@@ -152,9 +152,7 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=nmatvec, recycle=space)
 
     x, r = (xp.zeros_like(b), b) if x is None or watch.goal == 0 else (x, b - A(x))
-    best_x, best = x + 0, norm(r)
-    watch.start(best)
-    status, checked = watch.verdict(norm(r)), math.inf
+    status = watch.start(x + 0, norm(r))
     if recycle is not None and status is Status.RUNNING:
         W, C = deflation_space(A, recycle, b.dtype, same_operator=same_operator)
     is_promised = same_operator and W.shape[0] > 0
@@ -166,7 +164,7 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
             scale = norm(r)
             if watch.solved(scale):
                 r = b - A(x)
-                status, checked = watch.confirm(Status.CONVERGED, norm(r), checked), norm(r)
+                status = watch.check(Status.CONVERGED, x + 0, norm(r))
                 continue
             r = r / scale
             z = M(r)  # 2
@@ -189,18 +187,17 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
             break
         if status is not Status.RUNNING or is_broken:
             r = b - A(x)
-            status, checked = watch.confirm(status, norm(r), checked), norm(r)
+            status = watch.check(status, x + 0, norm(r))
             steps = None
         if is_broken or (same_operator and steps is None and status is Status.RUNNING):
             W, C, harvested = W[:0, :], C[:0, :], None  # the promise was false: begin without the space
-    last = norm(r)
-    if last > best:  # never worse than the start
-        x, last = best_x, best
+    watch.keep_best(x, norm(r))
     space = recycle
     if n_recycle and harvested is not None and harvested.done:
         W, C = harvested.ritz(M, W, C, n_recycle)
         space = RecycleSpace(W.T, C.T, variable="x") if W.shape[0] else recycle
-    return report(status, last, space)
+    x = watch.best_x
+    return report(status, watch.best, space)
 
 
 def new(like, *shape: int):

@@ -15,7 +15,6 @@ Deviations
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -132,9 +131,8 @@ def _solve(A, triangles, b, x, watch) -> KrylovResult:
     def report(x, status, residual_norm):
         return KrylovResult.of(watch, x, status, residual_norm, nmatvec=A.nmatvec - products_before)
 
-    watch.start(norm(r))
+    status = watch.start(start, norm(r))
     limit = norm(r) / float(np.finfo(b.dtype).eps)
-    status, checked = watch.verdict(norm(r)), math.inf
     while status is Status.RUNNING:
         norms = np.empty(1 if watch.callback is not None else min(watch.left(), SWEEPS_AT_ONCE))
         x = x + 0  # the start, and what a callback was shown, stay what they are
@@ -142,14 +140,14 @@ def _solve(A, triangles, b, x, watch) -> KrylovResult:
         A.nmatvec += done  # compiled products do not pass through A
         watch.count(norms[:done].tolist())
         if not watch.residuals[-1] <= limit:
-            return report(start, Status.DIVERGED, watch.residuals[0])
+            return report(watch.best_x, Status.DIVERGED, watch.best)
         if watch.callback is not None:
             watch.show(report(x, status, watch.residuals[-1]))
         status = watch.verdict(watch.residuals[-1])
         if status is not Status.RUNNING:
             r = b - A(x)
-            status, checked = watch.confirm(status, norm(r), checked), norm(r)
-    return report(x, status, norm(r))
+            status = watch.check(status, x, norm(r))
+    return report(watch.best_x, status, watch.best)
 
 
 @kernel(cpu="sparsesci._cpu.relaxation:sweeps")

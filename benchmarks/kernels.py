@@ -100,6 +100,79 @@ def cases(n):
             "reference": lambda: arnoldi.reference(operator, preconditioner, *arguments),
         },
     )
+    yield from relaxation_cases(A, csr, x)
+    yield from definite_cases(csr, x)
+    yield from ordering_cases(X)
+
+
+def relaxation_cases(A, csr, b):
+    """Yield the kernels of SSOR and SOR, which need a diagonal and nothing else of the matrix."""
+    from sparsesci._cpu import relaxation
+    from sparsesci.solvers.krylov import sor, ssor
+
+    n = b.size
+    diagonal = np.empty(n, np.int64)
+    relaxation.find_diagonal(*csr, diagonal)
+    merged = csr.data.copy()
+
+    def sweep(sweeps):
+        x, r, delta, norms = np.zeros(n), b.copy(), np.empty(n), np.empty(1)
+        sweeps(csr, diagonal, 1.0 / csr.data[diagonal], 1.0, x, r, delta, norms, 0.0, np.inf)
+
+    forms = {"find_diagonal": (*csr, diagonal), "ssor": (csr.indptr, csr.indices, merged, diagonal, 1.0)}
+    for name, arguments in forms.items():
+        kernel, reference = getattr(relaxation, name), getattr(ssor, name).reference
+        rivals = {"kernel": lambda k=kernel, a=arguments: k(*a), "reference": lambda k=reference, a=arguments: k(*a)}
+        yield name, "the diagonal" if name == "find_diagonal" else "SSOR factors", rivals
+    rivals = {"kernel": lambda: sweep(relaxation.sweeps), "reference": lambda: sweep(sor.sweeps.reference)}
+    yield "sweeps", "one SOR sweep with its residual", rivals
+
+
+def definite_cases(csr, b):
+    """Yield the kernel of recycled CG on a definite matrix of the same pattern, with 10 deflated vectors."""
+    import scipy.sparse
+
+    from sparsesci._cpu import conjugate_gradients
+    from sparsesci._lib.validate import linear_system
+    from sparsesci.solvers.krylov import recycled_cg as page
+    from sparsesci.solvers.krylov.factors import identity
+
+    n = b.size
+    L = scipy.sparse.csr_array((-np.ones(csr.data.size), csr.indices.astype(np.int32), csr.indptr.astype(np.int32)))
+    operator, b, _, _ = linear_system(scipy.sparse.csr_array(L + 10 * scipy.sparse.eye_array(n)), b, None, None)
+    M, W = identity(n, b.dtype), np.random.default_rng(1621).standard_normal((10, n)) / n
+    C = np.stack([operator(w) for w in W])
+    lowered = operator.kernel_arguments(b.dtype), M.kernel_arguments(b.dtype)
+
+    def steps(method, maps):
+        run = page.Steps(b, BASIS, b, b, C, keeps=False)
+        vectors = np.zeros(n), b.copy(), b.copy(), b.copy()
+        scalars = run.rho, run.alpha, run.curvature, run.mu, run.norms
+        method(*maps, W, C, *vectors, run.P, run.AP, *scalars, 1.0, 0, BASIS, 0.0)
+
+    rivals = {
+        "kernel": lambda: steps(conjugate_gradients.deflated_steps, lowered),
+        "reference": lambda: steps(page.deflated_steps.reference, (operator, M)),
+    }
+    yield "deflated_steps", f"{BASIS} steps of CG, 10 vectors deflated", rivals
+
+
+def ordering_cases(X):
+    """Yield the kernels of the sorting of 500 systems with 64 features."""
+    from sparsesci._cpu import ordering
+    from sparsesci.solvers.krylov import greedy_path as page
+
+    points, path, D = np.ascontiguousarray(X[:, :1600].reshape(500, 64)), np.empty(500, np.int64), np.empty((500, 500))
+    ordering.pairwise_distances(points, D)
+    calls = {
+        "greedy_path": lambda method: method(points, 0, path),
+        "pairwise_distances": lambda method: method(points, D),
+        "uncross": lambda method: method(D, np.arange(500), 1e-9, 3),
+    }
+    for name, call in calls.items():
+        kernel, reference = getattr(ordering, name), getattr(page, name).reference
+        rivals = {"kernel": lambda c=call, k=kernel: c(k), "reference": lambda c=call, r=reference: c(r)}
+        yield name, "500 systems, 64 features", rivals
 
 
 def record(repeats=7):

@@ -12,8 +12,7 @@ def greedy_path(X, start, path):
     """Fill ``path`` with a walk from row to nearest unvisited row of X, ties to the lower.
 
     A distance is abandoned as soon as a part of it exceeds the smallest one so far. Where the coordinates of largest
-    spread come first, that is after one block for most of them: 2,000 Gaussian fields take 0.08 s in their 2,000
-    principal components, 1.8 s in their 4,096 values.
+    spread come first, as principal components do, that is after one block for most of them.
     """
     n = path.size
     unvisited = np.arange(n)

@@ -22,7 +22,7 @@ _blas = threading.RLock()  # held by the thread whose limit is in force
 
 @contextmanager
 def thread_limit(n_threads: int) -> Iterator[None]:
-    """Limit BLAS and Numba to ``n_threads`` threads within a ``with`` block; costs about 20 microseconds.
+    """Limit BLAS and Numba to ``n_threads`` threads within a ``with`` block.
 
     Numba's limit holds in this thread, that of OpenBLAS for the whole process: where blocks of several threads overlap,
     only the first of them sets it, and takes it back.

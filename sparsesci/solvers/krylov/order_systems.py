@@ -14,8 +14,8 @@ Deviations
 ----------
 1. The paper begins at the system that happens to come first. Here it is one at an end: the system farthest from that
    one which is farthest from the mean. A later group begins at the system nearest to the last one visited.
-2. The path is uncrossed in the end (`greedy_path`): the walk of 3-5 is 5 to 15 % longer than the drifting sequence
-   that it is to find, the uncrossed one 0 to 8 %.
+2. The path is uncrossed in the end (`greedy_path`): the walk of 3-5 leaves systems behind, and comes back for them by
+   long steps.
 3. The low frequencies are those of the cosine transform, the even real form of the FFT: it is orthonormal, so that
    distances shrink by what is left out and by nothing else, and fields need not be periodic.
 4. The Hilbert curve runs through the first three principal components of the reduced parameters, whatever reduced them.
@@ -38,7 +38,7 @@ METHODS = ("greedy", "hilbert")
 REDUCTIONS = ("auto", "fft", "pca")
 N_EXACT = 256  # auto: no reduction of so few systems, or so few features
 N_MODES = 256  # of a field
-N_COMPONENTS = 64  # 98 % of the variance of the Gaussian fields of the benchmark
+N_COMPONENTS = 64
 VARIANCE_OF_A_FIELD = 0.9  # auto: what the lowest modes must hold to stand for the field
 CURVE_DIMENSION = 3
 SKETCH_ABOVE = 512  # features: beyond, principal components come out of a random sketch
@@ -57,8 +57,7 @@ def order_systems(features: Any, *, method: str = "greedy", reduce: str | int | 
         of parameters, a number.
     method : {"greedy", "hilbert"}
         "greedy" moves on to the nearest system of its group, and uncrosses the path. "hilbert" is the order along a
-        Hilbert curve through the first three principal components: about twice as fast, and for many parameters
-        a path that is 1.2 to 2 times as long.
+        Hilbert curve through the first three principal components: cheaper, and for many parameters a longer path.
     reduce : {"auto", "fft", "pca"}, int or None
         The coordinates in which distances are measured. None takes the features as they are, "fft" the 256 lowest
         cosine modes, "pca" the first 64 principal components. "auto" is None where systems or features are at most

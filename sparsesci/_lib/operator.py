@@ -94,12 +94,14 @@ def as_operator(A: Any, like, *, name: str = "A") -> Operator:
 
     Accepted are dense arrays, sparse matrices of SciPy and CuPy, anything with ``matvec`` and ``shape`` (a
     ``LinearOperator``, a preconditioner of this package or of pyamg), anything with ``solve`` and ``shape`` (SciPy's
-    ``splu``), and functions of a vector.
+    ``splu``), functions of a vector, and operators.
     """
     n = like.shape[0]
     shape = getattr(A, "shape", (n, n))
     if tuple(shape) != (n, n):
         raise ValueError(f"{name} has shape {tuple(shape)}: ({n}, {n}) is needed, square and as long as b")
+    if isinstance(A, Operator):
+        return A
     if xp.is_sparse(A):
         return _from_sparse(A, like, name)
     if xp.is_array(A):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from typing import Any
 
 _BRING_A_POOL = ("scipy.linalg", "numba", "sklearn", "torch", "jax")
 _blas = threading.RLock()  # held by the thread whose limit is in force
@@ -65,31 +66,43 @@ def _thread_pools(n_modules: int):
     return ThreadpoolController()
 
 
+def is_dask_client(workers: Any) -> bool:
+    """Whether ``workers`` maps to futures that it gathers (told without importing Dask)."""
+    return hasattr(workers, "gather") and hasattr(workers, "map")
+
+
+def n_workers(workers: Any) -> int:
+    """Return how many threads ``workers`` asks for: -1 is one a core."""
+    message = f"workers is {workers!r}: a positive int, -1 (one a core), a map-like callable or a Dask client is needed"
+    try:
+        number = 1 if workers is None else operator.index(workers)
+    except TypeError:
+        raise ValueError(message) from None
+    if isinstance(workers, bool) or number < -1 or number == 0:
+        raise ValueError(message)
+    return (os.cpu_count() or 1) if number == -1 else number
+
+
 @contextmanager
-def worker_map(workers: int | Callable | None) -> Iterator[Callable]:
+def worker_map(workers: Any) -> Iterator[Callable]:
     """Turn SciPy's ``workers`` into a map.
 
     None and 1 are the built-in map, an int starts that many threads (-1: one a core), and a map-like callable is
-    itself: ``Executor.map``, ``MPIPoolExecutor.map``, or a function over a Dask client's ``map``. In the threads,
-    kernels run serial, and on the backend of the caller.
+    itself: ``Executor.map``, ``MPIPoolExecutor.map``; a Dask client is its ``map``, and waits. In the threads, kernels
+    run serial, and on the backend of the caller.
     """
+    if is_dask_client(workers):
+        yield lambda function, *iterables: workers.gather(workers.map(function, *iterables, pure=False))
+        return
     if callable(workers):
         yield workers
         return
-    message = f"workers is {workers!r}: a positive int, -1 (one a core) or a map-like callable is needed"
-    try:
-        n_workers = 1 if workers is None else operator.index(workers)
-    except TypeError:
-        raise ValueError(message) from None
-    if isinstance(workers, bool) or n_workers < -1 or n_workers == 0:
-        raise ValueError(message)
-    if n_workers == -1:
-        n_workers = os.cpu_count() or 1
-    if n_workers == 1:
+    n_threads = n_workers(workers)
+    if n_threads == 1:
         yield map
         return
     # OpenBLAS is limited here and not in the workers, whose limits threadpoolctl ignores.
-    with ThreadPoolExecutor(n_workers) as pool, thread_limit(1):
+    with ThreadPoolExecutor(n_threads) as pool, thread_limit(1):
         yield lambda function, *iterables: pool.map(_serially(function), *iterables)
 
 

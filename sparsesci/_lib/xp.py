@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj, is_cupy_array, is_numpy_array
 
@@ -42,6 +44,8 @@ is_numpy = is_numpy_array
 
 def namespace(*arrays: Any):
     """Return the array-API namespace that all ``arrays`` share; raise TypeError where they mix libraries."""
+    if all(type(array) is np.ndarray for array in arrays) and arrays:  # what nearly every call asks about
+        return array_api_compat.numpy
     try:
         return array_namespace(*arrays)
     except TypeError as error:
@@ -120,7 +124,12 @@ def norm(x) -> float:
 
 def dtype_name(dtype: Any) -> str:
     """Return the name of a dtype of any library, such as "float32"."""
-    return str(dtype).rsplit(".", maxsplit=1)[-1]
+    return _name_of_numpy(dtype) if isinstance(dtype, np.dtype) else str(dtype).rsplit(".", maxsplit=1)[-1]
+
+
+@cache
+def _name_of_numpy(dtype: np.dtype) -> str:
+    return dtype.name  # NumPy takes 10 us to compose it
 
 
 def common_float(xp: Any, *dtypes: Any):

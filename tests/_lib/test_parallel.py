@@ -148,7 +148,7 @@ def test_a_map_like_callable_is_itself():
 @pytest.mark.parametrize("workers", [0, -2, True, False, "x", 2.0, []])
 def test_other_workers_are_refused(workers):
     with (
-        pytest.raises(ValueError, match=r"workers is .*positive int, -1 .* or a map-like callable"),
+        pytest.raises(ValueError, match=r"workers is .*positive int, -1 .* a map-like callable or a Dask client"),
         worker_map(workers),
     ):
         pytest.fail("the block was entered")

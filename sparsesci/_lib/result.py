@@ -28,7 +28,7 @@ class Status(Enum):
         "stagnated: rounding errors keep the true residual b - A x from getting smaller; "
         "relax rtol, use a higher precision, or scale A by a preconditioner M"
     )
-    NOT_POSITIVE_DEFINITE = "the matrix (or M) is not positive definite: use gcrodr"
+    NOT_POSITIVE_DEFINITE = "the matrix (or M) is not positive definite: use gcrodr or recycled_minres"
     DIVERGED = "the sweeps diverge: try omega nearer to or below 1, or use gcrodr"
     NOT_FINITE = "a product returned NaN or Inf: check A and M on the vectors this solver gives them"
 

@@ -1,9 +1,11 @@
 """Linear systems in sequences.
 
-* One system: `gcrodr` (any matrix), `recycled_cg` (Hermitian positive definite), `fcg` (a preconditioner that changes)
+* One system: `gcrodr` and `bicgstab` (any matrix), `recycled_minres` (Hermitian), `recycled_cg` (Hermitian positive
+  definite), `fcg` (a preconditioner that changes)
 * By sweeps: `sor`
 * A sequence of systems: `order_systems` sorts it, `OmegaTuner` learns a relaxation factor
-* Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`
+* Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`, `ic0_preconditioner`,
+  `lu_preconditioner`
 * What comes back: `KrylovResult`, `RecycleSpace`, `Status`, `ConvergenceWarning`
 
 A sequence of similar systems is solved by handing on what one system has learnt::
@@ -16,14 +18,18 @@ A sequence of similar systems is solved by handing on what one system has learnt
 
 from sparsesci._lib.result import ConvergenceWarning, Status
 
+from .krylov.bicgstab import bicgstab
 from .krylov.fcg import fcg
 from .krylov.gcrodr import gcrodr
+from .krylov.ic0 import ic0_preconditioner
 from .krylov.ilu0 import ilu0_preconditioner
 from .krylov.jacobi import jacobi_preconditioner
+from .krylov.lu import lu_preconditioner
 from .krylov.omega_tuner import OmegaTuner
 from .krylov.order_systems import order_systems
 from .krylov.recycle import RecycleSpace
 from .krylov.recycled_cg import recycled_cg
+from .krylov.recycled_minres import recycled_minres
 from .krylov.result import KrylovResult
 from .krylov.sor import sor
 from .krylov.ssor import ssor_preconditioner
@@ -34,12 +40,16 @@ __all__ = [
     "OmegaTuner",
     "RecycleSpace",
     "Status",
+    "bicgstab",
     "fcg",
     "gcrodr",
+    "ic0_preconditioner",
     "ilu0_preconditioner",
     "jacobi_preconditioner",
+    "lu_preconditioner",
     "order_systems",
     "recycled_cg",
+    "recycled_minres",
     "sor",
     "ssor_preconditioner",
 ]

@@ -50,6 +50,8 @@ def arnoldi(A, M, W, Z, G, null, estimates, first, start, stop, beta, goal):
     Notes
     -----
     An estimate of 0 and a zero below the diagonal tell that the space is invariant; NaN that a product was not finite.
+    The compiled form leaves the second subtraction out where the coefficients are mere rounding; here that would cost a
+    second transfer a step.
     """
     namespace = xp.namespace(W)
     limits = namespace.finfo(W.dtype)

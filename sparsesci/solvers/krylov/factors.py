@@ -1,7 +1,7 @@
-"""Preconditioners in factored form, which Jacobi, SSOR and incomplete factorisations share.
+"""Preconditioners in factored form, which Jacobi, SSOR, incomplete and complete factorisations share.
 
-``M = (I + U)^-1 D^-1 (I + L)^-1`` with L strictly lower and U strictly upper triangular. One form means one compiled
-solve, and one compiled Arnoldi cycle for all of them.
+``M = Q (I + U)^-1 D^-1 (I + L)^-1 P`` with L strictly lower and U strictly upper triangular, and permutations P and Q
+that only complete factors have. One form means one compiled solve, and one compiled Arnoldi cycle for all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,22 @@ from sparsesci._lib.operator import CSR, Operator, index_dtype
 
 
 class Factors(NamedTuple):
-    """The arrays of ``M``: rows of ``lower`` in order, rows of ``upper`` from last to first with descending columns."""
+    """The arrays of ``M``: rows of ``lower`` in order, rows of ``upper`` from last to first with descending columns.
+
+    Entry i of ``P x`` is ``x[rows[i]]``, and entry i of ``z`` is entry ``columns[i]`` of ``Q z``; both are empty where
+    nothing is permuted.
+    """
 
     lower: CSR
     upper: CSR
     inverse_diagonal: np.ndarray
+    rows: np.ndarray = np.empty(0, np.int64)
+    columns: np.ndarray = np.empty(0, np.int64)
+
+    @property
+    def triangles(self) -> tuple[CSR, CSR, np.ndarray]:
+        """L, U and the inverse of D, which a factorisation fills."""
+        return self[:3]
 
 
 class FactoredPreconditioner:
@@ -35,12 +46,15 @@ class FactoredPreconditioner:
         L, U and the inverse of D.
     name : str
         The method that made it, for the repr.
+    pattern : tuple of arrays, optional
+        What the factorisation of another matrix of the same pattern can share (`like` of `ilu0_preconditioner`).
     """
 
-    def __init__(self, factors: Factors, name: str):
+    def __init__(self, factors: Factors, name: str, pattern: Any = None):
         n = factors.inverse_diagonal.shape[0]
         self.factors = factors
         self.name = name
+        self.pattern = pattern
         self.shape = (n, n)
         self.dtype = factors.inverse_diagonal.dtype
 
@@ -102,11 +116,10 @@ def diagonal_factors(inverse_diagonal) -> Factors:
 
 def cast(factors: Factors, dtype: Any) -> Factors:
     """Return the factors in ``dtype``, those that have it already uncopied."""
-    lower, upper, inverse_diagonal = factors
-    return Factors(
-        lower._replace(data=lower.data.astype(dtype, copy=False)),
-        upper._replace(data=upper.data.astype(dtype, copy=False)),
-        inverse_diagonal.astype(dtype, copy=False),
+    return factors._replace(
+        lower=factors.lower._replace(data=factors.lower.data.astype(dtype, copy=False)),
+        upper=factors.upper._replace(data=factors.upper.data.astype(dtype, copy=False)),
+        inverse_diagonal=factors.inverse_diagonal.astype(dtype, copy=False),
     )
 
 
@@ -121,7 +134,8 @@ def sorted_csr(A: Any, method: str, *, copy: bool = False):
             "Krylov method with Jacobi"
         )
     csr = csr_array(A, dtype=xp.common_float(np, A.dtype), copy=copy)
-    csr.check_format(full_check=True)  # a kernel reads without bounds checks
+    if getattr(A, "format", None) not in ("csr", "csc", "coo"):  # of these the indices have been checked above
+        csr.check_format(full_check=True)  # a kernel reads without bounds checks
     if not csr.has_canonical_format:
         csr = csr if copy else csr.copy()
         csr.sum_duplicates()
@@ -136,7 +150,7 @@ def from_merged(indptr, indices, data, diagonal, name: str) -> FactoredPrecondit
     n, n_lower = diagonal.size, int((diagonal - indptr[:-1]).sum())
     lower, upper = empty_csr(n, n_lower, data.dtype), empty_csr(n, data.size - n - n_lower, data.dtype)
     factors = Factors(lower, upper, np.empty(n, data.dtype))
-    split_factors(indptr, indices, data, diagonal, *factors)
+    split_factors(indptr, indices, data, diagonal, *factors.triangles)
     return FactoredPreconditioner(factors, name)
 
 
@@ -149,15 +163,17 @@ def empty_csr(n: int, n_entries: int, dtype: Any) -> CSR:
 @kernel(cpu="sparsesci._cpu.sparse:solve_factors")
 def solve_factors(factors, x, y):
     """Set ``y = M x`` for vectors x and y (n,)."""
-    lower, upper, inverse_diagonal = factors
+    lower, upper, inverse_diagonal, rows, columns = factors
     n = x.shape[0]
+    z = x[rows] if rows.size else x.copy()
     for i in range(n):
         row = slice(int(lower.indptr[i]), int(lower.indptr[i + 1]))
-        y[i] = x[i] - lower.data[row] @ y[lower.indices[row]]
+        z[i] -= lower.data[row] @ z[lower.indices[row]]
     for stored in range(n):
         i = n - 1 - stored
         row = slice(int(upper.indptr[stored]), int(upper.indptr[stored + 1]))
-        y[i] = inverse_diagonal[i] * y[i] - upper.data[row] @ y[upper.indices[row]]
+        z[i] = inverse_diagonal[i] * z[i] - upper.data[row] @ z[upper.indices[row]]
+    y[columns if columns.size else slice(None)] = z
 
 
 @kernel(cpu="sparsesci._cpu.sparse:solve_factors_rows")

@@ -12,8 +12,11 @@ Deviations
 3. The true residual b - A x is formed from time to time, and before success is claimed. Where the recursive one has
    parted from it, C has parted from A M U (by rounding, or by a false ``same_operator``) and is computed anew.
 4. A recycle space whose image under the new operator has left its old place is dropped (`DRIFT_LIMIT`); so is one with
-   which the search space becomes invariant before it holds a solution.
-5. The flexible form (Carvalho, Gratton, Lago, Vasseur, 2011) has Z = [M v_j] in the place of V in steps 24, 28 and 31.
+   which the search space becomes invariant before it holds a solution, and one with which the residual stands still
+   (less than 1 % in `CYCLES_BETWEEN_CHECKS` cycles): a full cycle without it goes on.
+5. The last of several cycles leaves U and C as they are (no steps 30-34) where k vectors are there already: what it
+   would add to the next system is worth less than its price.
+6. The flexible form (Carvalho, Gratton, Lago, Vasseur, 2011) has Z = [M v_j] in the place of V in steps 24, 28 and 31.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, image
 from .result import KrylovResult, in_turn, warn_of_failure
 from .search_space import SearchSpace
 
-CYCLES_BETWEEN_CHECKS = 50
+CYCLES_BETWEEN_CHECKS = 20
 
 
 @public
@@ -46,7 +49,7 @@ def gcrodr(
     recycle: RecycleSpace | None = None,
     M: Any = None,
     restart: int = 40,
-    n_recycle: int = 20,
+    n_recycle: int | None = None,
     rtol: float = 1e-5,
     atol: float = 0.0,
     maxiter: int | None = None,
@@ -74,9 +77,9 @@ def gcrodr(
         Approximates the inverse of A; used from the right, so that residuals are those of ``A x = b``.
     restart : int
         Largest dimension of the search space, the recycled vectors included (m in the paper).
-    n_recycle : int
-        Largest dimension of the recycled space (k in the paper), below ``restart``; a complex conjugate pair may add
-        one; 0 is GMRES.
+    n_recycle : int, optional
+        Largest dimension of the recycled space (k in the paper), below ``restart``; default ``min(20, restart // 2)``.
+        A complex conjugate pair may add one; 0 is GMRES.
     rtol, atol : float
         The rule is ``||b - A x|| <= max(rtol * ||b||, atol)``, confirmed with the true residual. An ``rtol`` below 10
         eps of the dtype is raised to that, with a warning, where ``atol`` is 0.
@@ -104,9 +107,9 @@ def gcrodr(
 
     Notes
     -----
-    An iteration costs one product with A, one with M, and 4 to 8 n j flops at a basis of j vectors; a cycle ends with
-    another 6 n restart n_recycle. Memory: about (restart + 4 n_recycle) n numbers. All inputs are computed in their
-    common dtype: float32 and complex64 are kept, integers become float64.
+    An iteration costs one product with A, one with M, and 6 to 8 n j flops at a basis of j vectors; a cycle ends with
+    another 6 n restart n_recycle, but for the last of several. Memory: about (restart + 4 n_recycle) n numbers. All
+    inputs are computed in their common dtype: float32 and complex64 are kept, integers become float64.
 
     If A is a sparse matrix and M None, Jacobi, SSOR or ILU(0) of this package, a cycle runs compiled, without Python.
 
@@ -131,6 +134,7 @@ def gcrodr(
     A, b, x, M = validate.linear_system(A, b, x0, M)
     n = b.shape[0]
     restart = validate.positive_integer(restart, "restart")
+    n_recycle = min(20, restart // 2) if n_recycle is None else n_recycle
     n_recycle = validate.positive_integer(n_recycle, "n_recycle", least=0)
     if n_recycle >= restart:
         raise ValueError(f"n_recycle is {n_recycle} and restart {restart}: n_recycle < restart is needed")
@@ -178,18 +182,22 @@ def _solve(A, M, b, x, recycle, watch, *, m, n_recycle, flexible, same_operator)
         while not (space.is_closed(watch.goal) or watch.tired() or watch.stopped):
             watch.count(space.extend(A, M, watch.left() if watch.callback is None else 1, watch.goal))  # 22
             if watch.callback is not None and not space.culprit:
-                watch.show(report(x + space.step(M), status, watch.residuals[-1]))
+                watch.show(report(x + space.step(space.minimum(), M), status, watch.residuals[-1]))
         if space.culprit:
             return report(watch.best_x, Status.NOT_FINITE, watch.best)
-        x = x + space.step(M)  # 27-28
-        r = space.residual()  # 29
-        U, C = space.keep(n_recycle)  # 30-34
+        minimum = space.minimum()  # 27
+        x = x + space.step(minimum, M)  # 28
+        r = space.residual(minimum)  # 29
         n_cycles += 1
         claim = Status.BREAKDOWN if space.is_invariant and not space.k else watch.verdict(space.residual_norm)
+        is_frozen = has_parted = False
         if claim is not Status.RUNNING or n_cycles % CYCLES_BETWEEN_CHECKS == 0:
-            recursive_r, r = r, b - A(x)
+            recursive_r, r, best_before = r, b - A(x), watch.best
             status = watch.check(claim, x, norm(r))
-            have_parted = claim is not Status.RUNNING or norm(r - recursive_r) > 0.01 * watch.best
-            if status is Status.RUNNING and have_parted and U.shape[0]:  # C is A M U no more: make it so again
-                U, C = image(A, M, RecycleSpace(U.T, C.T, variable), b.dtype, same_operator=False)
+            is_frozen = claim is Status.RUNNING and watch.best > 0.99 * best_before
+            has_parted = claim is not Status.RUNNING or norm(r - recursive_r) > 0.01 * watch.best
+        if status is Status.RUNNING or n_cycles == 1 or space.k < n_recycle:
+            U, C = space.keep(minimum, 0 if is_frozen else n_recycle)  # 30-34
+        if status is Status.RUNNING and has_parted and U.shape[0]:  # C is A M U no more: make it so again
+            U, C = image(A, M, RecycleSpace(U.T, C.T, variable), b.dtype, same_operator=False)
     return report(watch.best_x, status, watch.best)

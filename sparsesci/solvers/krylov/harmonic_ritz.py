@@ -33,32 +33,19 @@ def harmonic_ritz(Q: np.ndarray, R: np.ndarray, T: np.ndarray, k: int, *, most: 
     -------
     Y : numpy.ndarray (m, k), or with all m columns where m <= k
     """
-    from scipy.linalg import lapack, schur, solve_triangular
+    from scipy.linalg import lapack, solve_triangular
 
     m = R.shape[0]
     if m <= k:
         return np.eye(m, dtype=R.dtype)
-    B = solve_triangular(R, (Q.conj().T @ T).conj().T, trans="C").conj().T
-    S, Y = schur(B, output="complex" if np.iscomplexobj(B) else "real")
-    inverse_thetas = eigenvalues(S)
+    B = solve_triangular(R, (Q.conj().T @ T).conj().T, trans="C", check_finite=False).conj().T
+    schur, reorder = lapack.get_lapack_funcs(("gees", "trsen"), (B,))
+    S, _, *parts, Y, _, _ = schur(lambda *_: None, B)
+    inverse_thetas = parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]  # of a real B they come in parts
     order = np.argsort(-np.abs(inverse_thetas), kind="stable")
     last, first_left_out = inverse_thetas[order[k - 1 : k + 1]]
     if last == first_left_out.conj() != first_left_out:
         k += 1 if k < most else -1
     selected = np.zeros(m, np.int32)
     selected[order[:k]] = 1
-    (reorder,) = lapack.get_lapack_funcs(("trsen",), (B,))
-    Y = reorder(selected, S, Y, job="N")[1]
-    return Y[:, :k]
-
-
-def eigenvalues(S: np.ndarray) -> np.ndarray:
-    """Return the eigenvalues of a Schur form, conjugate pairs of a real one from its two-by-two blocks."""
-    found = np.diagonal(S).astype(np.result_type(S, np.complex64))
-    if not np.iscomplexobj(S):
-        # LAPACK leaves the two diagonal entries of a block equal, and its off-diagonal entries with opposite signs.
-        first = np.flatnonzero(np.diagonal(S, -1))
-        imaginary = np.sqrt(np.abs(S[first, first + 1])) * np.sqrt(np.abs(S[first + 1, first]))
-        found[first] += 1j * imaginary
-        found[first + 1] -= 1j * imaginary
-    return found
+    return reorder(selected, S, Y, job="N")[1][:, :k]

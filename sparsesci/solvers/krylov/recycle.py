@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,8 @@ class RecycleSpace:
 
     Notes
     -----
-    Plain arrays: it can be pickled, saved, and moved with `sparsesci.gpu.to_device`. The solver that takes it does not
-    change it.
+    Plain arrays: it can be pickled, saved, and moved to another device (`to`). The solver that takes it does not change
+    it.
     """
 
     U: Any
@@ -54,6 +54,42 @@ class RecycleSpace:
     def dtype(self) -> Any:
         """Data type of the vectors."""
         return self.U.dtype
+
+    def to(self, device: Any) -> RecycleSpace:
+        """Return the space on another device.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"} or a device object
+            ``"cpu"`` gives NumPy arrays, ``"cuda"`` CuPy arrays on the current device; a ``cupy.cuda.Device``, or any
+            device of the library that the arrays are of, names one among several.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The device is another string, or none that these arrays can be moved to.
+        ImportError, RuntimeError
+            A CUDA device is asked for, and CuPy or a device is missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsesci.solvers import RecycleSpace
+        >>> RecycleSpace(np.eye(5, 2), np.eye(5, 2)).to("cpu")
+        RecycleSpace: 2 vectors of length 5, float64
+        """
+        if isinstance(device, str):
+            if device not in ("cpu", "cuda"):
+                raise ValueError(f"device is {device!r}: 'cpu', 'cuda' or a device object is needed")
+            return xp.to_host(self) if device == "cpu" else xp.to_device(self)
+        if xp.is_numpy(self.U):
+            if not hasattr(device, "__enter__"):
+                raise TypeError(f"device is a {type(device).__name__}: NumPy arrays move to 'cuda' or a CUDA device")
+            with device:
+                return xp.to_device(self)
+        namespace = xp.namespace(self.U)
+        U, C = (namespace.asarray(X, device=device) for X in (self.U, self.C))
+        return replace(self, U=U, C=C)
 
     def __repr__(self) -> str:
         """One line: dimension, length and dtype."""
@@ -89,31 +125,29 @@ def image(A: Operator, M: Operator, recycle: RecycleSpace, dtype: Any, *, same_o
     away: where the sine of the angles between the new C and the old, in the mean, is above `DRIFT_LIMIT`.
     """
     namespace = xp.namespace(recycle.U)
-    U, C_old = (namespace.astype(X, dtype, copy=False) for X in (recycle.U, recycle.C))
+    U, C_old = (namespace.astype(X, dtype, copy=False).T for X in (recycle.U, recycle.C))
     if same_operator:
-        return U.T, C_old.T
-    C, S = orthonormal(A(U if recycle.variable == "x" else M(U)))
-    U = U @ to_like(S, U)
-    # Both are orthonormal, so that ||C_old^H C||_F^2 is the sum of the squared cosines.
-    cosines = to_host(conj(C_old).T @ C)
-    stays = np.sum(np.abs(cosines) ** 2) >= (1 - DRIFT_LIMIT**2) * C.shape[1]
-    kept = C.shape[1] if stays else 0
-    return U[:, :kept].T, C[:, :kept].T
+        return U, C_old
+    C, S = orthonormal(A(U.T if recycle.variable == "x" else M(U.T)).T)
+    # Both are orthonormal, so that ||C_old C^H||_F^2 is the sum of the squared cosines.
+    cosines = to_host(conj(C_old) @ C.T)
+    stays = np.sum(np.abs(cosines) ** 2) >= (1 - DRIFT_LIMIT**2) * len(S)
+    return (to_like(S, U) @ U, C) if stays else (U[:0, :], C[:0, :])
 
 
 def orthonormal(X) -> tuple[Any, np.ndarray]:
-    """Return Q with orthonormal columns and a small host matrix S with ``Q = X S``; dependent columns are dropped.
+    """Return Q with orthonormal rows and a small host matrix S with ``Q = S X``; dependent rows are dropped.
 
     By the Gram matrix (SVQB of Stathopoulos and Wu, 2002), a second time where the first was ill-conditioned: products
-    of tall matrices, where Householder QR is ten times slower.
+    of long matrices, where Householder QR is ten times slower.
     """
-    S = inverse_square_root(to_host(conj(X).T @ X))
-    X = X @ to_like(S, X)
-    gram = to_host(conj(X).T @ X)
+    S = inverse_square_root(to_host(conj(X) @ X.T)).T
+    X = to_like(S, X) @ X
+    gram = to_host(conj(X) @ X.T)
     if np.abs(gram - np.eye(len(gram))).max(initial=0) < 1e3 * np.finfo(gram.dtype).eps:
         return X, S
-    correction = inverse_square_root(gram)
-    return X @ to_like(correction, X), S @ correction
+    correction = inverse_square_root(gram).T
+    return to_like(correction, X) @ X, correction @ S
 
 
 def inverse_square_root(gram: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import ConvergenceWarning, Result, Status
 
 from .recycle import RecycleSpace
+
+_is_handled: ContextVar[bool] = ContextVar("sparsesci_failure_is_handled", default=False)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,5 +106,15 @@ def in_turn(solve: Callable, B: Any, X: Any, recycle: RecycleSpace | None, same_
 
 def warn_of_failure(result: Any, *, stacklevel: int) -> None:
     """Emit the one ConvergenceWarning of a failure; a stop by the caller's own callback is none."""
-    if not result.success and result.status is not Status.STOPPED_BY_CALLBACK:
+    if not (result.success or result.status is Status.STOPPED_BY_CALLBACK or _is_handled.get()):
         warnings.warn(result.message, ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+@contextmanager
+def failures_are_handled() -> Iterator[None]:
+    """Keep the solvers called within the block from warning: their caller looks at the status, and tries another."""
+    token = _is_handled.set(True)
+    try:
+        yield
+    finally:
+        _is_handled.reset(token)

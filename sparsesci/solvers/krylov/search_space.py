@@ -7,6 +7,7 @@ made of it is small and lives on the host; a long vector never does unless its l
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,27 @@ from sparsesci._lib.xp import conj, norm, to_host, to_like
 
 from .arnoldi import arnoldi
 from .harmonic_ritz import harmonic_ritz
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where ``||What^H r - G y||`` is smallest, and what was computed on the way.
+
+    Attributes
+    ----------
+    y, rest : numpy.ndarray (j,), (j + 1,)
+        The coefficients of the step in Vhat, and those of the residual that it leaves in What.
+    Q, R : numpy.ndarray (j + 1, j), (j, j)
+        QR factors of G.
+    is_singular : bool
+        Whether R is, to working precision.
+    """
+
+    y: np.ndarray
+    rest: np.ndarray
+    Q: np.ndarray
+    R: np.ndarray
+    is_singular: bool
 
 
 class SearchSpace:
@@ -34,6 +56,8 @@ class SearchSpace:
     ----------
     j, k : int
         Dimension reached, and how much of it is U.
+    D : numpy.ndarray (k,)
+        Scales of the rows of U (step 23): they go into the small matrices, U itself stays as it is.
     is_invariant : bool
         Whether the operator maps the space into itself: there is no further vector.
     culprit : str
@@ -46,6 +70,7 @@ class SearchSpace:
         self.m, self.flexible = m, flexible
         self.W, self.Z = zeros((m + 1, n)), zeros((m if flexible else 1, n))
         self.U = self.C = zeros((0, n))
+        self.D = np.zeros(0)
         self.k = self.j = 0
         self.is_invariant, self.culprit = False, ""
         dtype = to_host(like[:1]).dtype
@@ -56,8 +81,7 @@ class SearchSpace:
     def begin(self, U, C, r) -> None:
         """Start a cycle from the residual r (steps 23-26)."""
         self.k = self.j = C.shape[0]
-        D = self._scale(U)
-        self.U, self.C = U * to_like(D[:, None], U), C
+        self.U, self.C, self.D = U, C, self._scale(U)
         self.is_invariant = False
         c = conj(C) @ r
         r = r - c @ C
@@ -66,7 +90,7 @@ class SearchSpace:
         self.W[: self.k, :] = C
         self.W[self.k, :] = r / (self.beta or 1.0)
         self.G[:] = 0
-        self.G[: self.k, : self.k] = np.diag(D)
+        self.G[: self.k, : self.k] = np.diag(self.D)
 
     def _scale(self, U) -> np.ndarray:
         """Return D of step 23, which makes G independent of the scale of A (here in the maximum norm: no overflow)."""
@@ -99,45 +123,46 @@ class SearchSpace:
         """Whether the cycle is over: the space is full or cannot grow, or its residual norm is at ``goal``."""
         return self.j == self.m or self.residual_norm <= goal or self.is_invariant or bool(self.culprit)
 
-    def step(self, M):
-        """Minimise ``||What^H r - G y||`` and return the step ``Vhat y`` in the variable of x (steps 27-28)."""
-        j, k = self.j, self.k
-        G = self.G[: j + 1, :j]
-        self._Q, self._R = np.linalg.qr(G)
-        rhs = np.concatenate([self.rhs, np.zeros(j - k, G.dtype)])
-        self._is_singular = is_singular(self._R)
-        if self._is_singular:
+    def minimum(self) -> Minimum:
+        """Solve the least-squares problem of the cycle, ``min ||What^H r - G y||`` (step 27)."""
+        G = self.G[: self.j + 1, : self.j]
+        Q, R = np.linalg.qr(G)
+        rhs = np.concatenate([self.rhs, np.zeros(self.j - self.k, G.dtype)])
+        if singular := is_singular(R):
             y = np.linalg.lstsq(G, rhs, rcond=100 * np.finfo(G.dtype).eps)[0]
         else:
-            y = solve_upper(self._R, self._Q.conj().T @ rhs)
-        self._rest = rhs - G @ y
-        u = self.combine(y)
+            y = solve_upper(R, Q.conj().T @ rhs)
+        return Minimum(y, rhs - G @ y, Q, R, singular)
+
+    def step(self, minimum: Minimum, M):
+        """Return the step ``Vhat y`` in the variable of x (step 28)."""
+        u = self.combine(minimum.y)
         return u if self.flexible else M(u)
 
-    def residual(self):
-        """Return ``r - What G y`` of the last `step` without a product (step 29)."""
-        return to_like(self._rest, self.W) @ self.W[: self.j + 1, :]
+    def residual(self, minimum: Minimum):
+        """Return the residual that the step leaves, ``r - What G y``, without a product (step 29)."""
+        return to_like(minimum.rest, self.W) @ self.W[: self.j + 1, :]
 
-    def keep(self, n_recycle: int):
-        """Return the next U and C: harmonic Ritz vectors of smallest modulus (steps 30-34); needs a `step` before."""
+    def keep(self, minimum: Minimum, n_recycle: int):
+        """Return the next U and C: harmonic Ritz vectors of smallest modulus (steps 30-34)."""
         j, k = self.j, self.k
-        if n_recycle == 0 or self._is_singular:
+        if n_recycle == 0 or minimum.is_singular:
             return self.U[:0, :], self.C[:0, :]
         What = self.W[: j + 1, :]
         T = np.zeros((j + 1, j), self.G.dtype)
-        T[:, :k] = to_host(conj(What) @ self.U.T)
+        T[:, :k] = to_host(conj(What) @ self.U.T) * self.D
         if self.flexible:
             T[:, k:] = to_host(conj(What) @ self.Z[k:j, :].T)
         else:
             T[range(k, j), range(k, j)] = 1
-        Y = harmonic_ritz(self._Q, self._R, T, n_recycle, most=self.m - 1)
-        return self.combine(solve_upper(self._R, Y).T), to_like((self._Q @ Y).T, What) @ What
+        Y = harmonic_ritz(minimum.Q, minimum.R, T, n_recycle, most=self.m - 1)
+        return self.combine(solve_upper(minimum.R, Y).T), to_like((minimum.Q @ Y).T, What) @ What
 
     def combine(self, Y: np.ndarray):
         """Return the combinations of Vhat whose coefficients are the rows of Y, or the vector Y."""
         V = self.Z if self.flexible else self.W
         k, j = self.k, self.j
-        combined = to_like(Y[..., :k], V) @ self.U
+        combined = to_like(Y[..., :k] * self.D, V) @ self.U
         combined += to_like(Y[..., k:], V) @ V[k:j, :]  # in place: large temporaries are paid in page faults
         return combined
 

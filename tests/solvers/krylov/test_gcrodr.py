@@ -3,11 +3,13 @@
 import copy
 import pickle
 
+import array_api_strict
 import numpy as np
 import pytest
 import scipy.sparse
 import scipy.sparse.linalg
 
+from sparsesci import gpu
 from sparsesci._lib.xp import norm
 from sparsesci.solvers import (
     ConvergenceWarning,
@@ -258,6 +260,31 @@ def test_a_zero_right_hand_side_has_the_solution_zero_whatever_the_start(lib):
     assert result.success and not np.any(lib.host(result.x))
 
 
+def test_the_last_of_several_cycles_leaves_a_full_space_as_it_is(host_lib):
+    A, b, _ = host_lib.convection(n=90, seed=3055)
+    options = {"restart": 16, "n_recycle": 6, "rtol": 1e-4}
+    result = gcrodr(A, b, **options)
+    assert 16 < result.nit <= 26  # two cycles
+    with pytest.warns(ConvergenceWarning):
+        first_cycle = gcrodr(A, b, maxiter=16, **options)
+    np.testing.assert_array_equal(result.recycle.U, first_cycle.recycle.U)
+    np.testing.assert_array_equal(result.recycle.C, first_cycle.recycle.C)
+
+
+def test_a_space_with_which_the_residual_stands_still_is_dropped():
+    A = np.diag(np.linspace(-2.5, 26.5, 33)) + 2.5 * np.eye(33, k=1) - 2.5 * np.eye(33, k=-1)
+    b = np.random.default_rng(4099).standard_normal(33)
+    result = gcrodr(A, b, restart=8, n_recycle=5, rtol=1e-8, maxiter=1000)
+    assert result.success and np.linalg.norm(b - A @ result.x) <= 1e-8 * np.linalg.norm(b)
+
+
+def test_the_image_stays_orthonormal_over_hundreds_of_cycles(real_matrix):
+    A, b = real_matrix("1138bus")
+    with pytest.warns(ConvergenceWarning, match="raise maxiter"):
+        space = gcrodr(A, b, restart=20, n_recycle=10, rtol=1e-10, maxiter=3000).recycle
+    np.testing.assert_allclose(space.C.T @ space.C, np.eye(space.k), atol=1e-11)
+
+
 def test_dependent_recycle_vectors_are_dropped(host_lib):
     A, b, _ = host_lib.poisson(n=100, seed=3049)
     space = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle
@@ -274,6 +301,45 @@ def test_a_recycle_space_can_be_pickled_and_is_not_changed(host_lib):
     np.testing.assert_array_equal(space.C, copied.C)
     assert (copied.n, copied.k, copied.dtype) == (100, space.k, np.float64)
     assert repr(space) == f"RecycleSpace: {space.k} vectors of length 100, float64"
+
+
+def test_a_recycle_space_moves_to_the_host(lib):
+    A, b, _ = lib.poisson(n=60, seed=3062)
+    space = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle
+    moved = space.to("cpu")
+    np.testing.assert_array_equal(moved.U, lib.host(space.U))
+    np.testing.assert_array_equal(moved.C, lib.host(space.C))
+    assert type(moved.U) is np.ndarray and moved.variable == space.variable
+
+
+def test_a_recycle_space_moves_between_the_devices_of_its_library():
+    A, b = array_api_strict.eye(9), array_api_strict.ones(9)
+    space = gcrodr(A, b).recycle
+    there = space.to(array_api_strict.Device("device1"))
+    assert there.U.device == there.C.device == array_api_strict.Device("device1") != space.U.device
+    np.testing.assert_array_equal(there.to("cpu").U, space.to("cpu").U)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not gpu.is_available(), reason="needs CuPy and a CUDA device")
+def test_a_recycle_space_serves_where_it_was_moved_to(host_lib):
+    import cupy
+
+    A, b, _ = host_lib.poisson(n=60, seed=3063)
+    space = gcrodr(A, b, restart=15, n_recycle=6, rtol=1e-8).recycle
+    for device in ("cuda", cupy.cuda.Device()):
+        moved = space.to(device)
+        result = gcrodr(gpu.to_device(A), gpu.to_device(b) + 1, restart=15, n_recycle=6, rtol=1e-8, recycle=moved)
+        assert result.success and isinstance(result.recycle.U, cupy.ndarray)
+        np.testing.assert_array_equal(moved.to("cpu").U, space.U)
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "message"), [("gpu", ValueError, "device is 'gpu'"), (0, TypeError, "device is a int")]
+)
+def test_a_device_that_does_not_exist_is_named(device, error, message):
+    with pytest.raises(error, match=message):
+        RecycleSpace(np.eye(5, 2), np.eye(5, 2)).to(device)
 
 
 def test_a_real_space_serves_a_complex_system(host_lib):
@@ -367,6 +433,13 @@ def test_a_zero_matrix_breaks_down_and_says_so():
     with pytest.warns(ConvergenceWarning, match=r"A looks singular.*lsqr"):
         result = gcrodr(scipy.sparse.csr_array((7, 7)), np.ones(7))
     assert result.status is Status.BREAKDOWN and not np.any(result.x)
+
+
+@pytest.mark.parametrize(("restart", "n_recycle"), [(1, 0), (7, 3), (20, 10), (40, 20), (60, 20)])
+def test_half_of_a_short_search_space_is_recycled_unless_told_otherwise(host_lib, restart, n_recycle):
+    A, b, _ = host_lib.convection(n=80, seed=4014)
+    told, untold = (gcrodr(A, b, restart=restart, **option) for option in ({"n_recycle": n_recycle}, {}))
+    assert told.residuals == untold.residuals
 
 
 def test_a_consistent_singular_system_is_solved(host_lib):
@@ -516,6 +589,7 @@ def test_a_search_space_reads_its_residual_from_the_small_problem(lib):
     space = SearchSpace(b, 9, flexible=False)
     space.begin(space.U, space.C, b)
     estimates = space.extend(A, M, 9, goal=0.0)
-    x = space.step(M)
+    minimum = space.minimum()
+    x = space.step(minimum, M)
     assert norm(b - A(x)) == pytest.approx(estimates[-1], rel=1e-9)
-    np.testing.assert_allclose(lib.host(space.residual()), lib.host(b - A(x)), atol=1e-10)
+    np.testing.assert_allclose(lib.host(space.residual(minimum)), lib.host(b - A(x)), atol=1e-10)

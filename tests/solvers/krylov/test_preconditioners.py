@@ -13,6 +13,7 @@ from sparsesci._lib.operator import CSR, csr_arrays
 from sparsesci.solvers import gcrodr, ilu0_preconditioner, jacobi_preconditioner
 from sparsesci.solvers.krylov.factors import Factors, empty_csr, solve_factors, solve_factors_rows, split_factors
 from sparsesci.solvers.krylov.ilu0 import ilu0
+from sparsesci.solvers.krylov.pattern import Pattern, find_pivots, split_pattern
 
 DTYPES = ["float32", "float64", "complex64", "complex128"]
 SHAPES = [(1, 0.0), (2, 1.0), (9, 0.0), (9, 0.1), (40, 0.08), (25, 1.0)]  # n, and density beside the diagonal
@@ -37,32 +38,52 @@ def random_matrix(n, density, *, seed, dtype):
     return scipy.sparse.csr_array(A.astype(dtype))
 
 
-def merged_factors(A):
-    """Return indptr, indices, data and pivot positions of ``L - I`` and U on the pattern of A, by the reference."""
+def cut(A):
+    """Return the pattern of A, its entries there, and room for factors on it, by the references."""
     A = A.copy()
     A.sum_duplicates()
-    arrays = (*csr_arrays(A, A.dtype), np.empty(A.shape[0], np.int64))
-    assert ilu0.reference(*arrays) == -1
-    return arrays
-
-
-def product_of(merged):
-    """Return L U as a dense matrix."""
-    indptr, indices, data, _ = merged
+    indptr, indices, data = csr_arrays(A, A.dtype)
     n = indptr.size - 1
-    LU = scipy.sparse.csr_array((data, indices.astype(np.int64), indptr.astype(np.int64)), shape=(n, n)).toarray()
-    return (np.tril(LU, -1) + np.eye(n)) @ np.triu(LU)
+    diagonal = np.empty(n, np.int64)
+    assert find_pivots.reference(indptr, indices, diagonal) == -1
+    n_lower = int((diagonal - indptr[:-1].astype(np.int64)).sum())
+    lower, upper = empty_csr(n, n_lower, data.dtype), empty_csr(n, data.size - n - n_lower, data.dtype)
+    split_pattern.reference(indptr, indices, diagonal, lower, upper)
+    return Pattern(indptr, indices, diagonal), data, Factors(lower, upper, np.empty(n, data.dtype))
+
+
+def reference_factors(A):
+    """Return the factors of ILU(0) by the reference."""
+    pattern, data, room = cut(A)
+    assert ilu0.reference(*pattern, data, *room.triangles) == -1
+    return room
+
+
+def dense(factors):
+    """Return I + L, D and I + U as dense matrices."""
+    n = factors.inverse_diagonal.size
+    parts = (part._replace(indptr=part.indptr.astype(int), indices=part.indices.astype(int)) for part in factors[:2])
+    L, U = (scipy.sparse.csr_array(part[::-1], shape=(n, n)).toarray() for part in parts)
+    return np.eye(n) + L, np.diag(1 / factors.inverse_diagonal), np.eye(n) + U[::-1]
+
+
+def product_of(factors):
+    """Return L U as a dense matrix."""
+    L, D, U = dense(factors)
+    return L @ D @ U
 
 
 def random_factors(n, density, *, seed, dtype):
     """Return factors with strictly triangular L and U in the order in which they are stored."""
-    merged = merged_factors(random_matrix(n, density, seed=seed, dtype=dtype))
-    indptr, diagonal = merged[0].astype(np.int64), merged[3]
-    n_lower = int((diagonal - indptr[:-1]).sum())
-    lower, upper = empty_csr(n, n_lower, dtype), empty_csr(n, int(indptr[-1]) - n - n_lower, dtype)
-    factors = Factors(lower, upper, np.empty(n, dtype))
-    split_factors.reference(*merged, *factors)
-    return factors
+    return reference_factors(random_matrix(n, density, seed=seed, dtype=dtype))
+
+
+def assert_same_factors(found, expected, dtype):
+    for part, reference in zip(found[:2], expected[:2], strict=True):
+        np.testing.assert_array_equal(part.indptr, reference.indptr)
+        np.testing.assert_array_equal(part.indices, reference.indices)
+        np.testing.assert_allclose(part.data, reference.data, rtol=tolerance(dtype), atol=tolerance(dtype))
+    np.testing.assert_allclose(found.inverse_diagonal, expected.inverse_diagonal, rtol=tolerance(dtype))
 
 
 def read_only(arrays):
@@ -94,24 +115,34 @@ def test_the_compiled_product_sets_empty_rows_to_zero():
 @pytest.mark.parametrize(("n", "density"), SHAPES)
 def test_the_compiled_factorisation_is_that_of_the_reference(n, density, dtype):
     A = random_matrix(n, density, seed=6121, dtype=dtype)
-    expected = merged_factors(A)
-    found = (*csr_arrays(A.copy(), A.dtype), np.empty(n, np.int64))
-    assert ilu0(*found) == -1
-    np.testing.assert_allclose(found[2], expected[2], rtol=tolerance(dtype))
-    np.testing.assert_array_equal(found[3], expected[3])
+    pattern, data, found = cut(A)
+    assert ilu0(*pattern, data, *found.triangles) == -1
+    assert_same_factors(found, reference_factors(A), dtype)
+
+
+@pytest.mark.parametrize(("n", "density"), SHAPES)
+def test_the_compiled_cut_is_that_of_the_reference(n, density):
+    A = random_matrix(n, density, seed=6129, dtype=float)
+    pattern, _, expected = cut(A)
+    diagonal = np.empty(n, np.int64)
+    assert find_pivots(*pattern[:2], diagonal) == -1
+    np.testing.assert_array_equal(diagonal, pattern.diagonal)
+    found = [CSR(*map(np.zeros_like, part)) for part in expected[:2]]
+    split_pattern(*pattern, *found)
+    for part, reference in zip(found, expected[:2], strict=True):
+        np.testing.assert_array_equal(part.indptr, reference.indptr)
+        np.testing.assert_array_equal(part.indices, reference.indices)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("n", "density"), SHAPES)
 def test_the_compiled_split_is_that_of_the_reference(n, density, dtype):
-    expected = random_factors(n, density, seed=6131, dtype=dtype)
-    merged = merged_factors(random_matrix(n, density, seed=6131, dtype=dtype))
+    pattern, data, expected = cut(random_matrix(n, density, seed=6131, dtype=dtype))
+    merged = (*pattern[:2], data, pattern.diagonal)
+    split_factors.reference(*merged, *expected.triangles)
     found = Factors(*(CSR(*map(np.zeros_like, part)) for part in expected[:2]), np.empty(n, dtype))
-    split_factors(*merged, *found)
-    for part, reference in zip(found[:2], expected[:2], strict=True):
-        for array, other in zip(part, reference, strict=True):
-            np.testing.assert_allclose(array, other, rtol=tolerance(dtype))
-    np.testing.assert_allclose(found.inverse_diagonal, expected.inverse_diagonal, rtol=tolerance(dtype))
+    split_factors(*merged, *found.triangles)
+    assert_same_factors(found, expected, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -145,17 +176,33 @@ def test_a_block_of_a_diagonal_preconditioner_passes_the_compiled_solve():
     ("A", "row"),
     [
         ([[1.0, 2.0], [2.0, 4.0]], 1),  # a pivot becomes zero
-        ([[0.0, 1.0], [1.0, 0.0]], 0),  # a pivot is not stored
         ([[1.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 1.0]], 2),
         ([[1e-300, 1e300], [1e300, 1.0]], 1),  # a pivot overflows
+        ([[1e-310, 0.0], [0.0, 1.0]], 0),  # its inverse does
     ],
 )
 def test_kernel_and_reference_name_the_same_row_without_a_pivot(A, row):
-    arrays = csr_arrays(scipy.sparse.csr_array(np.array(A)), float)
     for function in (ilu0, ilu0.reference):
-        copied = [array.copy() for array in arrays]
+        pattern, data, room = cut(scipy.sparse.csr_array(np.array(A)))
         with np.errstate(over="ignore"):
-            assert function(*copied, np.empty(len(A), np.int64)) == row
+            assert function(*pattern, data, *room.triangles) == row
+
+
+@pytest.mark.parametrize("function", [find_pivots, find_pivots.reference], ids=["compiled", "reference"])
+@pytest.mark.parametrize(("pattern", "row"), [([[0, 1], [1, 1]], 0), ([[1, 1, 0], [1, 1, 0], [1, 1, 0]], 2)])
+def test_the_first_row_that_stores_no_diagonal_entry_is_found(function, pattern, row):
+    indptr, indices, _ = csr_arrays(scipy.sparse.csr_array(np.array(pattern, float)), float)
+    assert function(indptr, indices, np.empty(len(pattern), np.int64)) == row
+
+
+@pytest.mark.parametrize("order", ["natural", "reversed", "shuffled"])
+def test_a_solve_does_not_depend_on_whether_the_last_unknown_of_a_row_is_its_neighbour(order):
+    n, rng = 30, np.random.default_rng(6137)
+    ranks = {"natural": np.arange(n), "reversed": np.arange(n)[::-1], "shuffled": rng.permutation(n)}[order]
+    chain = scipy.sparse.diags_array([-np.ones(n - 1), 3 * np.ones(n), -np.ones(n - 1)], offsets=[-1, 0, 1]).tocsr()
+    factors, x, y = reference_factors(chain[ranks][:, ranks]), rng.standard_normal(n), np.empty(n)
+    solve_factors(factors, x, y)
+    np.testing.assert_allclose(product_of(factors) @ y, x, atol=1e-13)
 
 
 # --- the definition of ILU(0) ----------------------------------------------------------------------------------------
@@ -165,8 +212,8 @@ def test_kernel_and_reference_name_the_same_row_without_a_pivot(A, row):
 @pytest.mark.parametrize(("n", "density"), SHAPES)
 def test_the_product_of_the_factors_is_the_matrix_on_its_pattern(n, density, dtype):
     A = random_matrix(n, density, seed=6197, dtype=dtype)
-    found = (*csr_arrays(A.copy(), A.dtype), np.empty(n, np.int64))
-    assert ilu0(*found) == -1
+    pattern, data, found = cut(A)
+    assert ilu0(*pattern, data, *found.triangles) == -1
     on_pattern = A.toarray() != 0
     np.testing.assert_allclose(product_of(found)[on_pattern], A.toarray()[on_pattern], rtol=tolerance(dtype))
 
@@ -185,7 +232,7 @@ def test_a_full_matrix_is_factorised_exactly():
 def test_it_inverts_the_product_of_its_factors():
     A = random_matrix(40, 0.08, seed=6217, dtype=complex)
     x = random_vector(40, seed=6221, dtype=complex)
-    np.testing.assert_allclose(ilu0_preconditioner(A)(product_of(merged_factors(A)) @ x), x, rtol=1e-10)
+    np.testing.assert_allclose(ilu0_preconditioner(A)(product_of(reference_factors(A)) @ x), x, rtol=1e-10)
 
 
 def test_a_matrix_of_one_row_is_inverted():
@@ -252,6 +299,93 @@ def test_a_matrix_is_not_changed_by_its_factorisation(form):
 def test_a_preconditioner_keeps_the_dtype_of_floats_and_makes_integers_float64(make, given, kept):
     A = (10 * scipy.sparse.eye_array(4, format="csr") + scipy.sparse.eye_array(4, k=1)).astype(given)
     assert make(A).dtype == np.dtype(kept)
+
+
+# --- a refresh on the same pattern -----------------------------------------------------------------------------------
+
+
+def test_a_refresh_is_the_factorisation_of_the_new_matrix():
+    A = random_matrix(40, 0.1, seed=6367, dtype=float)
+    B = A.copy()
+    B.data *= np.random.default_rng(6373).uniform(0.5, 1, B.data.size)
+    found, expected = ilu0_preconditioner(B, like=ilu0_preconditioner(A)), ilu0_preconditioner(B)
+    for one, other in zip(found.factors[:2], expected.factors[:2], strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    np.testing.assert_array_equal(found.factors.inverse_diagonal, expected.factors.inverse_diagonal)
+
+
+def test_a_refresh_shares_its_index_arrays_and_leaves_the_old_preconditioner_as_it_is():
+    A, x = random_matrix(40, 0.1, seed=6379, dtype=float), random_vector(40, seed=6389, dtype=float)
+    M = ilu0_preconditioner(A)
+    kept = M(x)
+    fresh = ilu0_preconditioner(3 * A, like=M)
+    assert fresh.pattern is M.pattern
+    for one, other in zip(fresh.factors[:2], M.factors[:2], strict=True):
+        assert one.indices is other.indices and one.indptr is other.indptr and one.data is not other.data
+    np.testing.assert_array_equal(M(x), kept)
+    np.testing.assert_allclose(fresh(x), kept / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_refresh_takes_every_form_of_a_matrix(form):
+    A, x = random_matrix(12, 0.3, seed=6397, dtype=float), random_vector(12, seed=6421, dtype=float)
+    M = ilu0_preconditioner(FORMS[form]((2 * A).tocsr()), like=ilu0_preconditioner(A))
+    np.testing.assert_allclose(M(x), ilu0_preconditioner(A)(x) / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_refresh_has_the_dtype_of_the_new_matrix(dtype):
+    A = random_matrix(12, 0.3, seed=6427, dtype="float32")
+    assert ilu0_preconditioner(A.astype(dtype), like=ilu0_preconditioner(A)).dtype == np.dtype(dtype)
+
+
+def test_a_matrix_whose_index_arrays_are_overwritten_later_does_not_reach_into_the_pattern():
+    A = random_matrix(12, 0.3, seed=6449, dtype=float)
+    B, M = A.copy(), ilu0_preconditioner(A)
+    A.indices[:] = 0
+    np.testing.assert_array_equal(ilu0_preconditioner(B, like=M)(np.ones(12)), M(np.ones(12)))
+
+
+def test_a_refreshed_preconditioner_can_be_pickled_and_refreshed():
+    A = random_matrix(12, 0.3, seed=6451, dtype=float)
+    M = pickle.loads(pickle.dumps(ilu0_preconditioner(2 * A, like=ilu0_preconditioner(A))))
+    np.testing.assert_array_equal(ilu0_preconditioner(A, like=M)(np.ones(12)), ilu0_preconditioner(A)(np.ones(12)))
+
+
+def test_the_first_row_of_another_pattern_is_named():
+    A = random_matrix(12, 0.3, seed=6469, dtype=float)
+    B = A.tolil()
+    B[7, np.flatnonzero(A.toarray()[7] == 0)[0]] = 1.0
+    with pytest.raises(ValueError, match=r"the pattern of A differs from that of like in row 7: leave like out"):
+        ilu0_preconditioner(B.tocsr(), like=ilu0_preconditioner(A))
+
+
+@pytest.mark.parametrize(
+    ("like", "error", "message"),
+    [
+        (ilu0_preconditioner(np.eye(4)), ValueError, r"A has shape \(3, 3\) and like \(4, 4\)"),
+        (jacobi_preconditioner(np.eye(3)), TypeError, r"like is a Jacobi: an ILU\(0\) or IC\(0\) is needed"),
+        (np.eye(3), TypeError, "like is a ndarray"),
+    ],
+)
+def test_what_cannot_be_refreshed_is_named(like, error, message):
+    with pytest.raises(error, match=message):
+        ilu0_preconditioner(np.eye(3), like=like)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_a_refresh_names_an_entry_that_is_not_finite(bad):
+    A = random_matrix(5, 0.5, seed=6473, dtype=float)
+    M = ilu0_preconditioner(A)
+    A[3, 3] = bad
+    with pytest.raises(ValueError, match=rf"A\[3, 3\] is {bad}: not finite"):
+        ilu0_preconditioner(A, like=M)
+
+
+def test_a_refresh_names_the_row_without_a_pivot():
+    M = ilu0_preconditioner(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    with pytest.raises(ValueError, match="breaks down in row 1: its pivot is zero"):
+        ilu0_preconditioner(np.array([[1.0, 2.0], [2.0, 4.0]]), like=M)
 
 
 # --- how both are applied --------------------------------------------------------------------------------------------
@@ -394,9 +528,15 @@ def test_an_entry_that_is_not_finite_is_named(make, bad):
         make(A)
 
 
-@pytest.mark.parametrize(("A", "row"), [([[1.0, 2.0], [2.0, 4.0]], 1), ([[0.0, 1.0], [1.0, 0.0]], 0)])
-def test_the_row_without_a_pivot_is_named_with_a_way_out(A, row):
-    with pytest.raises(ValueError, match=rf"breaks down in row {row}: .*add a shift.*spilu"):
+@pytest.mark.parametrize(
+    ("A", "message"),
+    [
+        ([[1.0, 2.0], [2.0, 4.0]], "row 1: its pivot is zero or not finite.*add a shift.*spilu"),
+        ([[0.0, 1.0], [1.0, 0.0]], r"row 0: its pivot is missing, A\[0, 0\] is not stored.*add a shift"),
+    ],
+)
+def test_the_row_without_a_pivot_is_named_with_a_way_out(A, message):
+    with pytest.raises(ValueError, match=message):
         ilu0_preconditioner(A)
 
 

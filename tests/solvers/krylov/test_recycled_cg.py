@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 import scipy.sparse.linalg
 
+from sparsesci._lib.operator import as_operator
 from sparsesci.solvers import (
     ConvergenceWarning,
     RecycleSpace,
@@ -17,6 +18,7 @@ from sparsesci.solvers import (
     jacobi_preconditioner,
     recycled_cg,
 )
+from sparsesci.solvers.krylov.recycled_cg import deflation_space
 
 DTYPES = ["float32", "float64", "complex64", "complex128"]
 
@@ -128,6 +130,36 @@ def test_dependent_and_foreign_vectors_do_no_harm(host_lib):
     space = RecycleSpace(np.concatenate([noise, noise], axis=1), np.ones((100, 8)), variable="x")
     alone, deflated = (recycled_cg(A, b, recycle=recycle, rtol=1e-8) for recycle in (None, space))
     assert deflated.success and deflated.nit <= alone.nit + 1
+
+
+@pytest.mark.parametrize("same_operator", [False, True])
+@pytest.mark.parametrize("seed", [8237, 8238, 8242])
+def test_copies_of_slow_directions_do_not_hold_up_the_next_systems(seed, same_operator):
+    rng = np.random.default_rng(seed)
+    Q, _ = np.linalg.qr(rng.standard_normal((60, 60)))
+    values = np.where(np.arange(60) % 2, 1, 1e-6) * (1 + 1e-6 * rng.random(60))  # half of them as good as equal
+    A = (Q * values) @ Q.T
+    A, space = (A + A.T) / 2, None
+    for _ in range(4):
+        b = rng.standard_normal(60)
+        options = {"recycle": space, "same_operator": same_operator and space is not None}
+        result = recycled_cg(A, b, rtol=1e-8, M=jacobi_preconditioner(A), **options)
+        assert result.success and result.nit < 150 and np.linalg.norm(b - A @ result.x) <= 1.1e-8 * np.linalg.norm(b)
+        space = result.recycle
+
+
+@pytest.mark.parametrize("same_operator", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_a_space_is_made_orthonormal_in_A_and_its_rows_contiguous(host_lib, dtype, same_operator):
+    A, b, _ = host_lib.poisson(n=120, seed=8221, shift=0.01, dtype=dtype)
+    U = np.random.default_rng(8231).standard_normal((120, 6)).astype(dtype)
+    U[:, 5] = U[:, 0] + 1e-6 * U[:, 5]  # nearly dependent
+    space, operator = RecycleSpace(U, A @ U, variable="x"), as_operator(A, b)
+    W, C = deflation_space(operator, space, b.dtype, same_operator=same_operator)
+    assert W.shape == (6, 120) and operator.nmatvec == (0 if same_operator else 6)
+    assert W.flags.c_contiguous and C.flags.c_contiguous
+    np.testing.assert_allclose(W.conj() @ (A @ W.T), np.eye(6), atol=1e-7)
+    np.testing.assert_allclose(A @ W.T, C.T, atol=1e-7)
 
 
 def test_a_space_of_gcrodr_is_refused(host_lib):

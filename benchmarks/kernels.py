@@ -32,7 +32,7 @@ def cases(n):
     from sparsesci._lib.validate import linear_system
     from sparsesci.bench.problems import PROBLEMS
     from sparsesci.solvers import ilu0_preconditioner
-    from sparsesci.solvers.krylov import factors, ilu0
+    from sparsesci.solvers.krylov import factors, ic0, ilu0, pattern
     from sparsesci.solvers.krylov.arnoldi import arnoldi
 
     problem = PROBLEMS["helmholtz2d"]
@@ -68,24 +68,34 @@ def cases(n):
             "one by one": lambda: [sparse.solve_factors(M.factors, row, out) for row, out in zip(X, Y, strict=True)],
         },
     )
-    yield (
-        "ilu0",
-        "ILU(0) factorisation on a copy",
-        {
-            "kernel": lambda: incomplete.ilu0(csr.indptr, csr.indices, csr.data.copy(), diagonal),
-            "reference": lambda: ilu0.ilu0.reference(csr.indptr, csr.indices, csr.data.copy(), diagonal),
-            "scipy spilu": lambda: scipy.sparse.linalg.spilu(A.tocsc(), drop_tol=0, fill_factor=1),
-        },
-    )
-    incomplete.ilu0(csr.indptr, csr.indices, merged := csr.data.copy(), diagonal)
+    forms = {"ilu0": ilu0, "ic0": ic0, "unmatched": ic0, "find_pivots": pattern, "split_pattern": pattern}
+    calls = {
+        "ilu0": ("ILU(0) factorisation", (*M.pattern, csr.data, *M.factors.triangles)),
+        "ic0": (
+            "IC(0) factorisation",
+            (*M.pattern, csr.data, 2.0, 1e-16, *M.factors.triangles),
+        ),  # shifted: A is indefinite
+        "unmatched": ("is A Hermitian", (*M.pattern, csr.data, 1e-14)),
+        "find_pivots": ("pivots of a pattern", (*M.pattern[:2], diagonal)),
+        "split_pattern": ("triangles of a pattern", (*M.pattern, *M.factors[:2])),
+    }
+    for name, (work, arguments) in calls.items():
+        kernel, reference = getattr(incomplete, name), getattr(forms[name], name).reference
+        rivals = {"kernel": lambda k=kernel, a=arguments: k(*a), "reference": lambda k=reference, a=arguments: k(*a)}
+        if name == "ilu0":
+            rivals["scipy spilu"] = lambda: scipy.sparse.linalg.spilu(A.tocsc(), drop_tol=0, fill_factor=1)
+        yield name, work, rivals
+    M = ilu0_preconditioner(A)  # the kernels above have written into its factors
+    merged = (*M.pattern[:2], csr.data, M.pattern.diagonal)
     yield (
         "split_factors",
-        "L, U and D of a factorisation",
+        "L, U and D of a merged factorisation",
         {
-            "kernel": lambda: incomplete.split_factors(csr.indptr, csr.indices, merged, diagonal, *M.factors),
-            "reference": lambda: factors.split_factors.reference(csr.indptr, csr.indices, merged, diagonal, *M.factors),
+            "kernel": lambda: incomplete.split_factors(*merged, *M.factors.triangles),
+            "reference": lambda: factors.split_factors.reference(*merged, *M.factors.triangles),
         },
     )
+    M = ilu0_preconditioner(A)
     operator, b, _, preconditioner = linear_system(A, b, None, M)
     W, Z, G = np.zeros((BASIS + 1, n)), np.zeros((1, n)), np.zeros((BASIS + 1, BASIS))
     null, estimates, beta = np.zeros(BASIS + 1), np.zeros(BASIS), np.linalg.norm(b)
@@ -100,9 +110,89 @@ def cases(n):
             "reference": lambda: arnoldi.reference(operator, preconditioner, *arguments),
         },
     )
+    yield from shortest_cases(operator, b, preconditioner)
+    yield from complete_cases(A, x, y)
     yield from relaxation_cases(A, csr, x)
     yield from definite_cases(csr, x)
     yield from ordering_cases(X)
+
+
+def shortest_cases(operator, b, M):
+    """Yield the kernels of the short recurrences: MINRES, with 10 deflated vectors, and BiCGSTAB."""
+    from sparsesci._cpu import bicgstab as compiled_bicgstab
+    from sparsesci._cpu import minres
+    from sparsesci.solvers.krylov import bicgstab, recycled_minres
+
+    C = np.linalg.qr(np.random.default_rng(1622).standard_normal((b.size, 10)))[0].T.copy()
+    lowered = operator.kernel_arguments(b.dtype), M.kernel_arguments(b.dtype)
+
+    def minimal(method, maps):
+        run, norms = recycled_minres.Lanczos(M, 0 * b, b, 10, 0), np.zeros(BASIS)
+        going = (run.x, run.r, run.v, run.z, run.d, run.e, run.xi, run.state)
+        method(*maps, C, C, *going, run.V, run.Z, run.T, run.H, norms, run.scale, 0, 0.0, 0.0)
+
+    def stable(method, maps):
+        run, norms = bicgstab.Steps(0 * b, b, 0), np.zeros(BASIS // 2)
+        vectors = run.x, run.r, run.shadow, run.p, run.v, run.best_x
+        method(*maps, *vectors, run.scalars, run.levels, norms, run.scale, bicgstab.LEAST_COSINE, 0.0)
+
+    yield (
+        "minimal_residual_steps",
+        f"{BASIS} steps of MINRES with ILU(0), 10 vectors deflated",
+        {
+            "kernel": lambda: minimal(minres.minimal_residual_steps, lowered),
+            "reference": lambda: minimal(recycled_minres.minimal_residual_steps.reference, (operator, M)),
+        },
+    )
+    yield (
+        "bicgstab_steps",
+        f"{BASIS // 2} steps of BiCGSTAB with ILU(0)",
+        {
+            "kernel": lambda: stable(compiled_bicgstab.bicgstab_steps, lowered),
+            "reference": lambda: stable(bicgstab.bicgstab_steps.reference, (operator, M)),
+        },
+    )
+
+
+def complete_cases(A, x, y):
+    """Yield the kernels about complete factors: their solve, their conversion to rows, the count of their entries."""
+    from scipy.sparse.linalg import splu
+
+    from sparsesci._cpu import fill as compiled_fill
+    from sparsesci._cpu import sparse
+    from sparsesci.solvers.krylov import lu
+    from sparsesci.solvers.sequence import fill
+
+    superlu = splu(A.tocsc(), **lu.ordering(A))
+    factors = lu.by_rows(superlu)
+    columns = [lu.CSR(X.indptr, X.indices, X.data) for X in (superlu.L, superlu.U)]
+    place, counts = superlu.perm_c.astype(np.int64), np.empty(x.size, np.int64)
+    tree = (A.indptr, A.indices, place, np.argsort(place), counts)
+
+    yield (
+        "solve_factors, permuted",
+        "LU solve",
+        {
+            "kernel": lambda: sparse.solve_factors(factors, x, y),
+            "scipy splu.solve": lambda: superlu.solve(x),
+        },
+    )
+    yield (
+        "factors_of_columns",
+        "LU factors by rows",
+        {
+            "kernel": lambda: sparse.factors_of_columns(*columns, *factors.triangles),
+            "reference": lambda: lu.factors_of_columns.reference(*columns, *factors.triangles),
+        },
+    )
+    yield (
+        "column_counts",
+        "entries of complete factors",
+        {
+            "kernel": lambda: compiled_fill.column_counts(*tree),
+            "reference": lambda: fill.column_counts.reference(*tree),
+        },
+    )
 
 
 def relaxation_cases(A, csr, b):

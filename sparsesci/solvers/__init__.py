@@ -3,12 +3,17 @@
 * One system: `gcrodr` and `bicgstab` (any matrix), `recycled_minres` (Hermitian), `recycled_cg` (Hermitian positive
   definite), `fcg` (a preconditioner that changes)
 * By sweeps: `sor`
-* A sequence of systems: `order_systems` sorts it, `OmegaTuner` learns a relaxation factor
+* A sequence of systems: `solve_sequence` picks the method, `order_systems` sorts it, `OmegaTuner` learns a relaxation
+  factor
 * Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`, `ic0_preconditioner`,
   `lu_preconditioner`
-* What comes back: `KrylovResult`, `RecycleSpace`, `Status`, `ConvergenceWarning`
+* What comes back: `KrylovResult`, `RecycleSpace`, `SequenceResult`, `Status`, `ConvergenceWarning`
 
-A sequence of similar systems is solved by handing on what one system has learnt::
+A sequence of similar systems is left to itself::
+
+    result = solve_sequence(systems, rtol=1e-8)
+
+or is solved by a method of one's own choice, which hands on what one system has learnt::
 
     recycle = None
     for A, b in systems:
@@ -33,13 +38,17 @@ from .krylov.recycled_minres import recycled_minres
 from .krylov.result import KrylovResult
 from .krylov.sor import sor
 from .krylov.ssor import ssor_preconditioner
+from .sequence.result import SequenceResult, SystemResult
+from .sequence.solve_sequence import solve_sequence
 
 __all__ = [
     "ConvergenceWarning",
     "KrylovResult",
     "OmegaTuner",
     "RecycleSpace",
+    "SequenceResult",
     "Status",
+    "SystemResult",
     "bicgstab",
     "fcg",
     "gcrodr",
@@ -50,6 +59,7 @@ __all__ = [
     "order_systems",
     "recycled_cg",
     "recycled_minres",
+    "solve_sequence",
     "sor",
     "ssor_preconditioner",
 ]

@@ -1,0 +1,1 @@
+"""Sequences of systems, each solved by whatever has shown to be fastest."""

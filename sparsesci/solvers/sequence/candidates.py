@@ -1,0 +1,240 @@
+"""The methods that a sequence may be solved with: which apply, what each is believed to cost, what it remembers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from ..krylov.bicgstab import bicgstab
+from ..krylov.gcrodr import gcrodr
+from ..krylov.ic0 import ic0_preconditioner
+from ..krylov.ilu0 import ilu0_preconditioner
+from ..krylov.jacobi import jacobi_preconditioner
+from ..krylov.lu import lu_preconditioner
+from ..krylov.recycle import RecycleSpace
+from ..krylov.recycled_cg import recycled_cg
+from ..krylov.recycled_minres import recycled_minres
+from ..krylov.ssor import ssor_preconditioner
+from .cost import Cost
+from .fill import factor_size
+from .system import Kind, System
+
+# The solver and the dimension of the space that it recycles.
+METHODS: dict[str, tuple[Callable, int]] = {
+    "gcrodr": (gcrodr, 20),
+    "gmres": (gcrodr, 0),
+    "recycled_cg": (recycled_cg, 10),
+    "cg": (recycled_cg, 0),
+    "recycled_minres": (recycled_minres, 20),
+    "minres": (recycled_minres, 0),
+    "bicgstab": (bicgstab, 0),
+}
+PRECONDITIONERS: dict[str, Callable] = {
+    "none": lambda A: None,
+    "jacobi": jacobi_preconditioner,
+    "ssor": ssor_preconditioner,
+    "ilu0": ilu0_preconditioner,
+    "ic0": ic0_preconditioner,
+    "lu": lu_preconditioner,
+    "amg": lambda A: smoothed_aggregation(A),
+}
+VARIABLES = {"gcrodr": "u", "recycled_cg": "x", "recycled_minres": "x"}  # in which a recycled space is kept
+DEFINITE_ONLY = ("recycled_cg", "cg")  # of them, A; MINRES needs a definite M
+KEPT = ("lu", "amg")  # dear enough to serve more than one matrix
+LEARNING = (0.35, 0.8, 1.0)  # by how much a method that recycles may still fall after 1, 2, more systems
+MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
+MOST_ENTRIES = 4e8  # of LU factors: 5 GB
+
+# Beliefs in products with A.
+ITERATIONS, HOPED_ITERATIONS = 100, 20
+PRODUCTS_AN_ITERATION = {
+    "gcrodr": 7,
+    "gmres": 7,
+    "recycled_cg": 5,
+    "cg": 4,
+    "recycled_minres": 9,
+    "minres": 5,
+    "bicgstab": 8,
+}
+SETUP = {"none": 0, "jacobi": 5, "ssor": 15, "ilu0": 15, "ic0": 12, "amg": 800}
+AMG_CYCLE = 25
+FACTOR_ROW, FACTOR_MULTIPLICATION, FACTOR_ENTRY = 1000, 0.2, 1.2  # each divided by the entries of A
+STALE_ITERATIONS = 4
+
+
+@dataclass
+class Candidate:
+    """A method with a preconditioner.
+
+    Attributes
+    ----------
+    method, preconditioner : str
+        Keys of `METHODS` (or "direct") and of `PRECONDITIONERS` (or "given").
+    make : callable
+        ``make(A) -> M``.
+    cost : Cost
+        What it costs: believed at first, then measured.
+    recycle : RecycleSpace or None
+        What it has learnt.
+    M : Any
+        Its preconditioner, and in ``made_for`` the number of the matrix that this belongs to.
+    """
+
+    method: str
+    preconditioner: str
+    make: Callable[[Any], Any]
+    cost: Cost
+    recycle: RecycleSpace | None = None
+    M: Any = None
+    made_for: int = 0
+    recycled_for: tuple[int, int] = (0, 0)  # the matrices that A and M of the last solve belong to
+    seconds_per_iteration: float = 0.0
+    last_nit: int = 0
+
+    @property
+    def name(self) -> str:
+        """Such as "gcrodr + ilu0"."""
+        has_none = self.method == "direct" or self.preconditioner == "none"
+        return self.method if has_none else f"{self.method} + {self.preconditioner}"
+
+    def has(self, matrix: int) -> str:
+        """Return which preconditioner there is for a matrix: "none", "own" or "stale"."""
+        return "own" if self.made_for == matrix else "stale" if self.made_for else "none"
+
+    @property
+    def may_improve(self) -> float:
+        """By how much its cost may still fall as it learns."""
+        learns = METHODS.get(self.method, (None, 0))[1] > 0
+        return LEARNING[min(self.cost.n_trials, len(LEARNING) - 1)] if learns else 1.0
+
+    def forget(self) -> None:
+        """Drop the preconditioner, and what was recycled with it."""
+        self.M, self.made_for, self.recycle = None, 0, None
+
+
+def candidates_for(
+    kind: Kind, system: System, method: str, preconditioner: Any, product: float
+) -> dict[str, Candidate]:
+    """Return the methods that apply to systems of a kind; ``product`` is what a product with A takes, in seconds."""
+    if method == "direct":
+        pairs = [("direct", "lu")]
+    else:
+        pairs = (
+            automatic_pairs(kind)
+            if method == "auto"
+            else [(method, p) for p in automatic_preconditioners(method, kind)]
+        )
+        name = preconditioner if isinstance(preconditioner, str) else "none" if preconditioner is None else "given"
+        if name != "auto":
+            pairs = dict.fromkeys((m, name) for m, _ in pairs)
+    made = [candidate(m, p, preconditioner, system, product) for m, p in pairs]
+    for one in made:
+        if one is not None:
+            one.seconds_per_iteration = PRODUCTS_AN_ITERATION.get(one.method, 1) * product
+    return {one.name: one for one in made if one is not None}
+
+
+def automatic_pairs(kind: Kind) -> list[tuple[str, str]]:
+    """Return the methods and preconditioners that may be the best on systems of a kind."""
+    if kind.is_hermitian and kind.has_positive_diagonal:
+        methods, keeper = ["cg", "recycled_cg"], "cg"
+    else:
+        methods, keeper = (
+            ["gcrodr", "bicgstab", *(["minres", "recycled_minres"] if kind.is_hermitian else [])],
+            "gcrodr",
+        )
+    pairs = [(m, p) for m in methods for p in automatic_preconditioners(m, kind) if p not in KEPT]
+    return pairs + [(keeper, p) for p in automatic_preconditioners(keeper, kind) if p in KEPT]
+
+
+def automatic_preconditioners(method: str, kind: Kind) -> list[str]:
+    """Return the preconditioners that may be the best with a method."""
+    if kind.form in ("map", "device"):
+        return ["none"] if kind.form == "map" else ["jacobi"]
+    if kind.form == "dense":
+        return ["jacobi", "lu"]
+    if method in ("minres", "recycled_minres"):
+        return ["ilu0"]  # definite more often than the matrix
+    if method in ("cg", "recycled_cg"):
+        return ["ic0", "lu", *(["amg"] if has_amg(kind) else [])]
+    return ["ilu0", "lu"]
+
+
+def has_amg(kind: Kind) -> bool:
+    """Whether algebraic multigrid can be had, and for this dtype."""
+    return find_spec("pyamg") is not None and kind.dtype in ("float64", "complex128")
+
+
+def candidate(method: str, preconditioner: str, given: Any, system: System, product: float) -> Candidate | None:
+    """Return a candidate with the beliefs about its cost; None where LU factors would not fit into memory."""
+    keeps = preconditioner in KEPT and method != "direct"
+    if preconditioner == "given":
+        is_factory = callable(given) and not hasattr(given, "shape")
+        make = given if is_factory else lambda A: given
+    else:
+        make = PRECONDITIONERS[preconditioner]
+    if preconditioner == "lu":
+        cost = cost_of_lu(system, product)
+        if cost is None:
+            return None
+        return Candidate(
+            method, preconditioner, make, cost if keeps else Cost(cost.setup, cost.column, hope=cost.column)
+        )
+    each = PRODUCTS_AN_ITERATION[method] * product
+    if preconditioner == "amg":
+        each, usual, hoped = AMG_CYCLE * product + 2e-4, 15, 8
+    else:
+        usual, hoped = ITERATIONS, HOPED_ITERATIONS
+    setup = SETUP.get(preconditioner, 15) * product
+    stale = usual * each if keeps else math.inf
+    return Candidate(method, preconditioner, make, Cost(setup, usual * each, stale, hope=hoped * each))
+
+
+def cost_of_lu(system: System, product: float) -> Cost | None:
+    """Return what complete factors are believed to cost, by their fill under a minimum degree ordering."""
+    A, n = system.A, system.kind.n
+    if system.kind.form == "dense":
+        n_entries, multiplications, size = n * n, n**3 / 3, n * n
+    else:
+        n_entries = max(A.nnz, 1)
+        size, multiplications = factor_size(A)
+    if size > MOST_ENTRIES:
+        return None
+    setup = product * (FACTOR_ROW * n + FACTOR_MULTIPLICATION * multiplications) / n_entries
+    solve = product * FACTOR_ENTRY * size / n_entries
+    stale = STALE_ITERATIONS * (solve + 4 * product)
+    return Cost(setup, solve, stale, hope=stale)
+
+
+def smoothed_aggregation(A: Any):
+    """Return one V-cycle of smoothed aggregation as a preconditioner."""
+    from pyamg import smoothed_aggregation_solver
+
+    return smoothed_aggregation_solver(A).aspreconditioner()
+
+
+def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, maxiter: int):
+    """Run a candidate's method with the preconditioner it has; remember what it has learnt."""
+    function, n_recycle = METHODS[one.method]
+    tolerances = {"rtol": rtol, "atol": atol, "maxiter": maxiter}
+    if function is bicgstab:
+        return bicgstab(system.A, system.b, x0, M=one.M, **tolerances)
+    if one.preconditioner in KEPT:
+        n_recycle = 10 if one.last_nit > MANY_ITERATIONS else 0
+    now = (system.matrix, one.made_for)
+    result = function(
+        system.A,
+        system.b,
+        x0,
+        M=one.M,
+        n_recycle=n_recycle,
+        recycle=one.recycle,
+        same_operator=one.recycle is not None and now == one.recycled_for,
+        **tolerances,
+    )
+    one.recycle = result.recycle if n_recycle else None
+    one.recycled_for = now if result.recycle is not None else (0, 0)
+    return result

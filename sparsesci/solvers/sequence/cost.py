@@ -1,0 +1,186 @@
+"""What a method costs, as far as it is known, and which one the next system is given to.
+
+Costs are seconds for one right-hand side. A method whose preconditioner is made anew for every matrix costs
+``setup / columns + column`` with ``columns`` right-hand sides that share a matrix. One that keeps its preconditioner
+for later matrices costs ``stale`` there, more and more as they drift; it is made anew where the next right-hand side
+would cost more than the mean since it was made, that making included (the rule of optimal replacement).
+
+The next system goes to the method that is cheapest by what is known, unless another one is worth a trial: unless what
+it may save on the systems to come, times the chance that it does, is more than what the trial costs. Before the first
+measurement there are beliefs, in units of a product with A; they decide what is tried, and when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+CHANCE = 0.15  # that a method is as good as is hoped
+SHARE_FOR_TRIALS = 0.05  # of what the whole sequence is expected to cost
+FORGETS_AFTER = 100  # systems: what was measured so long ago may have halved since
+PATIENCE = 4.0  # times what the next best method would take: then the best one is given up
+STALE_PATIENCE = 1.5  # times what making the preconditioner anew would take: then that is done
+
+
+@dataclass
+class Cost:
+    """What one method costs.
+
+    Attributes
+    ----------
+    setup : float
+        Making the preconditioner.
+    column : float
+        A right-hand side with the preconditioner of its own matrix.
+    stale : float
+        A right-hand side with that of an earlier matrix; infinite for a method that does not keep it.
+    hope : float
+        What a right-hand side may come down to.
+    n_trials : int
+        How often it has been measured.
+    rests_until : int
+        The number of the system before which it is not tried again, after a failure.
+    """
+
+    setup: float
+    column: float
+    stale: float = math.inf
+    hope: float = 0.0
+    n_trials: int = 0
+    rests_until: int = 0
+    _n_failed: int = 0
+    _last_used: int = 0
+    _young: float = math.inf  # the first ``stale`` after the preconditioner was made
+    _spent: float = 0.0  # since then, the making included
+    _served: int = 0  # right-hand sides since then
+
+    def renewed(self, columns: float) -> float:
+        """Return the cost of a right-hand side with a preconditioner that is made now."""
+        anew = self.setup / columns + self.column
+        return min(anew, self._spent / self._served) if self._served > 1 and self.stale < math.inf else anew
+
+    def next(self, columns: float, *, has: str) -> tuple[float, bool]:
+        """Return the cost of the next right-hand side, and whether a preconditioner is to be made for it.
+
+        ``has`` tells which one there is: "none", "own" or "stale".
+        """
+        if has == "own":
+            return self.column, False
+        renewed = self.renewed(columns)
+        if has == "stale" and self.stale < renewed:
+            return self.stale, False
+        return renewed, True
+
+    def hoped(self, n_systems: int) -> float:
+        """Return what a right-hand side may come down to, after this many systems."""
+        hope = self.hope if math.isinf(self.stale) else min(self.setup + self.column, self._young, self.stale)
+        return hope * 0.5 ** ((n_systems - self._last_used) / FORGETS_AFTER)
+
+    def take_over(self, other: Cost) -> None:
+        """Believe what is known of another method with the same preconditioner, as long as that is not old."""
+        self.setup, self.column, self.n_trials = other.setup, other.column, other.n_trials
+
+    def learn_setup(self, seconds: float) -> None:
+        """Learn what making the preconditioner cost."""
+        self.setup = self._spent = seconds
+        self._served = 0
+        self.stale = min(self.stale, self._young) if math.isfinite(self._young) else self.stale
+
+    def learn(self, seconds: float, n_columns: int, *, is_own: bool, n_systems: int, may_improve: float) -> None:
+        """Learn what right-hand sides cost; they may come down to ``may_improve`` times that."""
+        each = seconds / n_columns
+        if is_own:
+            self.column = 0.5 * (self.column + each) if self.n_trials else each
+        else:
+            self._young = each if self._served <= n_columns else self._young
+            self.stale = each
+        self._spent += seconds
+        self._served += n_columns
+        self.n_trials += 1
+        self._n_failed = 0
+        self._last_used = n_systems
+        self.hope = may_improve * each
+
+    def learn_failure(self, seconds: float, *, is_own: bool, n_systems: int) -> None:
+        """Learn that this time was spent in vain; a method rests the longer, the more often it fails in a row."""
+        self._spent += seconds
+        self._last_used = n_systems
+        if not is_own:
+            self.stale = self._young = 2 * (self.setup + self.column + seconds)
+            return
+        self.n_trials += 1
+        self.column, self.hope = max(self.column, 2 * seconds), max(self.hope, seconds)
+        self._n_failed += 1
+        self.rests_until = n_systems + 2 ** (self._n_failed + 1)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of the sequence when a system is given to a method.
+
+    Attributes
+    ----------
+    n_systems : int
+        Systems behind.
+    n_left : float
+        Systems to come, this one included; where nobody knows, as many as are behind.
+    columns : int
+        Right-hand sides of this system.
+    sharing : float
+        Right-hand sides from here on that share its matrix.
+    seconds : float
+        Spent on the systems behind.
+    seconds_of_trials : float
+        Of these, on trials that did not pay.
+    """
+
+    n_systems: int
+    n_left: float
+    columns: int
+    sharing: float
+    seconds: float
+    seconds_of_trials: float
+
+
+class Choice(NamedTuple):
+    """Who solves the next system: its name, the seconds it may spend, and what the best known method would have cost.
+
+    ``instead`` is None where this is the best known method.
+    """
+
+    name: str
+    seconds: float
+    instead: float | None
+
+
+def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) -> Choice:
+    """Choose the method for the next system; ``has`` tells of each which preconditioner it has, as for `Cost.next`."""
+    n, p = outlook.n_systems, outlook.columns
+    awake = [name for name in costs if costs[name].rests_until <= n] or list(costs)
+    each = {name: costs[name].next(outlook.sharing, has=has[name])[0] for name in awake}
+    known = [name for name in awake if costs[name].n_trials]
+    best = min(known or awake, key=each.get)
+    usual = Choice(best, p * patience(best, costs[best], has[best], outlook.sharing, each), None)
+    if not known:
+        return usual
+
+    budget = SHARE_FOR_TRIALS * (outlook.seconds + p * each[best] * outlook.n_left) - outlook.seconds_of_trials
+    most, choice = 0.0, usual
+    for name in awake:
+        gain = CHANCE * p * (each[best] - costs[name].hoped(n)) * (outlook.n_left - 1)
+        price = outlook.sharing * (each[name] - each[best])
+        worth = min(gain, budget)
+        if name != best and worth >= price and gain - price > most:
+            seconds = max(p * each[best] + worth, 1.5 * p * each[name])
+            most, choice = gain - price, Choice(name, seconds, p * each[best])
+    return choice
+
+
+def patience(best: str, cost: Cost, has: str, columns: float, each: Mapping[str, float]) -> float:
+    """Return the seconds for one right-hand side after which the best method is given up."""
+    rivals = [seconds for name, seconds in each.items() if name != best]
+    limit = PATIENCE * max(each[best], min(rivals)) if rivals else math.inf
+    keeps_on = has == "stale" and not cost.next(columns, has=has)[1]
+    return min(limit, STALE_PATIENCE * (cost.setup + cost.column)) if keeps_on else limit

@@ -1,0 +1,169 @@
+"""One system of a sequence as the walk sees it: checked, with what its matrix has in common with the one before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparsesci._lib import validate, xp
+from sparsesci._lib.operator import Operator
+
+N_PROBES = 2  # random vectors that tell a symmetric map of which only products are known
+
+
+@dataclass(frozen=True)
+class System:
+    """A checked system.
+
+    Attributes
+    ----------
+    A : matrix or map
+        As the solvers take it: CSR where it is sparse.
+    b : array (n,) or (n, p)
+        Right-hand side in the common dtype.
+    operator : Operator
+        A as a map that counts.
+    matrix : int
+        Equal for systems whose matrices are equal, in pattern and values.
+    kind : Kind
+        What does not change as long as a sequence stays what it is.
+    """
+
+    A: Any
+    b: Any
+    operator: Operator
+    matrix: int
+    kind: Kind
+
+    @property
+    def n_columns(self) -> int:
+        """Number of right-hand sides."""
+        return 1 if self.b.ndim == 1 else self.b.shape[1]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What decides which methods apply.
+
+    Attributes
+    ----------
+    n : int
+        Number of unknowns.
+    dtype : str
+        Common dtype of A and b.
+    form : {"sparse", "dense", "map", "device"}
+        Whether entries are known, and where: "device" is everything that is not in host memory.
+    is_hermitian : bool
+        Exactly, or for a map as far as random vectors can tell.
+    has_positive_diagonal : bool
+        Necessary for a definite matrix; taken as True for a map.
+    """
+
+    n: int
+    dtype: str
+    form: str
+    is_hermitian: bool
+    has_positive_diagonal: bool
+
+
+class Looking:
+    """Looks at one system after the other, and remembers the last matrix: what comes again is not checked again."""
+
+    def __init__(self):
+        self.n_matrices = 0
+        self._last: Any = None
+        self._A: Any = None
+        self._operator: Operator | None = None
+        self._kind: Kind | None = None
+
+    def at(self, A: Any, b: Any) -> System:
+        """Check a system; ValueError or TypeError says what is wrong with it."""
+        A = csr(validate.matrix(A, "A"))
+        is_known = self._last is not None and is_same(A, self._last)
+        is_checked = is_known and A is self._A
+        operator, b, _, _ = validate.linear_system(self._operator if is_checked else A, b, None, None)
+        if not is_known:
+            self.n_matrices += 1
+            self._last = remembered(A)
+        self._A, self._operator = A, operator
+        n, dtype, form = b.shape[0], xp.dtype_name(b.dtype), form_of(A, b)
+        known = self._kind
+        if known is None or (known.n, known.dtype, known.form) != (n, dtype, form):
+            self._kind = Kind(n, dtype, form, *symmetry(A, operator, b, form))
+        return System(A, b, operator, self.n_matrices, self._kind)
+
+
+def csr(A: Any):
+    """Return a sparse matrix of SciPy as CSR, once for all solvers that will ask; anything else as it is."""
+    return A.tocsr() if xp.is_sparse(A) and not xp.is_cupy(A) else A
+
+
+def form_of(A: Any, b: Any) -> str:
+    """Return which of the forms of `Kind` a matrix has."""
+    if not xp.is_numpy(b):
+        return "device"
+    return "sparse" if xp.is_sparse(A) else "dense" if xp.is_array(A) else "map"
+
+
+def remembered(A: Any):
+    """Return a copy of the entries of A: a caller may fill the same matrix anew for each system."""
+    if xp.is_sparse(A) and not xp.is_cupy(A):
+        return A.indptr.copy(), A.indices.copy(), A.data.copy()
+    return A.copy() if xp.is_numpy(A) else A
+
+
+def is_same(A: Any, last: Any) -> bool:
+    """Whether A has the entries that were remembered; maps and device arrays are the same if they are one object."""
+    if xp.is_sparse(A) and isinstance(last, tuple):
+        # The values first: of matrices that differ they nearly always tell.
+        parts = zip((A.data, A.indptr, A.indices), (last[2], last[0], last[1]), strict=True)
+        return all(part.dtype == old.dtype and np.array_equal(part, old) for part, old in parts)
+    if xp.is_numpy(A) and xp.is_numpy(last):
+        return A.dtype == last.dtype and np.array_equal(A, last)
+    return A is last
+
+
+def symmetry(A: Any, operator: Operator, b: Any, form: str) -> tuple[bool, bool]:
+    """Return whether A is Hermitian, and whether its diagonal is positive."""
+    if form == "sparse":
+        difference = abs(A - A.conj().T)
+        largest = abs(A.data).max(initial=0)
+        is_hermitian = difference.max() <= 10 * np.finfo(b.dtype).eps * largest
+        return bool(is_hermitian), bool((A.diagonal().real > 0).all())
+    if form == "dense":
+        is_hermitian = np.abs(A - A.conj().T).max() <= 10 * np.finfo(b.dtype).eps * np.abs(A).max()
+        return bool(is_hermitian), bool((A.diagonal().real > 0).all())
+    return probes_symmetric(operator, b), True
+
+
+def probes_symmetric(A: Operator, b: Any) -> bool:
+    """Whether ``u^H A v = (v^H A u)^*`` for random vectors."""
+    namespace, column = xp.namespace(b), b if b.ndim == 1 else b[:, 0]
+    rng = np.random.default_rng(20240911)
+    for _ in range(N_PROBES):
+        parts = rng.standard_normal((4, b.shape[0]))
+        if xp.is_complex(b.dtype):
+            u, v = parts[0] + 1j * parts[1], parts[2] + 1j * parts[3]
+        else:
+            u, v = parts[0], parts[2]
+        u, v = (namespace.astype(xp.to_like(vector, column), b.dtype) for vector in (u, v))
+        Au, Av = A(u), A(v)
+        uAv, vAu = complex(xp.vdot(u, Av)), complex(xp.vdot(v, Au))
+        size = max(float(xp.norm(u)) * float(xp.norm(Av)), float(xp.norm(v)) * float(xp.norm(Au)))
+        if not abs(uAv - vAu.conjugate()) <= 100 * float(namespace.finfo(b.dtype).eps) * size:
+            return False
+    return True
+
+
+def seconds_of_a_product(system: System) -> float:
+    """Return how long a product with A takes, the shorter of two: the unit in which all beliefs are."""
+    column = system.b if system.b.ndim == 1 else system.b[:, 0]
+    durations = []
+    for _ in range(2):
+        begin = time.thread_time()
+        system.operator(column)
+        durations.append(time.thread_time() - begin)
+    return max(min(durations), 1e-6)

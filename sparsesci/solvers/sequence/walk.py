@@ -1,0 +1,321 @@
+"""The walk through a sequence: each system is given to the method that promises most, and all of them learn from it.
+
+A system is solved like this:
+
+1. Look at it: is its matrix the last one, is it of the same kind? A new kind begins with new beliefs.
+2. Start where the last solutions suggest.
+3. `choose` a method and what it may spend; make its preconditioner if that is worth it; run it.
+4. Measure. If it did not get there, go on to 3 with the next method, from the best x so far; in a second round without
+   a limit. What fails in both rounds is reported with the best x.
+
+Costs are seconds of this thread, which repeat on a shared machine where those of the wall do not; but those of the wall
+where the work may be done elsewhere: on a device, or in a function of the caller's.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sparsesci._lib import validate, xp
+from sparsesci._lib.result import Status
+from sparsesci._lib.xp import norm
+
+from ..krylov.recycle import RecycleSpace, check_recycle
+from ..krylov.result import KrylovResult, failures_are_handled
+from ..krylov.ssor import ssor_preconditioner
+from .candidates import (
+    DEFINITE_ONLY,
+    KEPT,
+    METHODS,
+    PRECONDITIONERS,
+    PRODUCTS_AN_ITERATION,
+    VARIABLES,
+    Candidate,
+    candidates_for,
+    solve,
+)
+from .cost import Outlook, choose
+from .guess import Guess
+from .result import Attempt, SystemResult
+from .system import Kind, Looking, System, seconds_of_a_product, symmetry
+
+FEWEST_ITERATIONS = 5
+SHORTEST = 1e-7  # seconds: what the clock cannot tell from nothing
+
+
+class Walk:
+    """What has been learnt on the way.
+
+    Parameters
+    ----------
+    method, preconditioner, rtol, atol, maxiter, recycle, tuner
+        As `solve_sequence` takes them.
+    length : int or None
+        How many systems there will be, where that is known.
+    """
+
+    def __init__(self, *, method, preconditioner, rtol, atol, maxiter, recycle=None, tuner=None, length=None):
+        self.method, self.preconditioner = method, preconditioner
+        self.rtol, self.atol, self.maxiter = rtol, atol, maxiter
+        self.recycle: RecycleSpace | None = recycle
+        self.tuner, self.length = tuner, length
+        self.candidates: dict[str, Candidate] = {}
+        self._kind: Kind | None = None
+        self._looking, self._guess = Looking(), Guess()
+        self._n_systems = self._n_sharing = self._last_matrix = 0
+        self._seconds = self._seconds_of_trials = 0.0
+        self._omega = 1.0
+        self._clock = time.thread_time
+
+    def solve(self, A: Any, b: Any, *, context: float | None = None, sharing: int = 0) -> SystemResult:
+        """Solve the next system; ``sharing`` right-hand sides from here on are known to have its matrix."""
+        begin = self._clock()
+        with failures_are_handled():
+            system = self._looking.at(A, b)  # 1
+            if system.kind.form in ("map", "device") and self._clock is time.thread_time:
+                self._clock, begin = time.perf_counter, time.perf_counter()
+            if system.kind != self._kind:
+                self._begin(system)
+            outlook = self._outlook(system, sharing)
+            result = self._solve(system, outlook, context, begin)
+        self._n_systems += 1
+        self._seconds += result.time
+        return result
+
+    def _begin(self, system: System) -> None:
+        """Begin with new beliefs: the systems are of another kind than those before."""
+        is_first, self._kind = self._kind is None, system.kind
+        self.rtol = validate.relative_tolerance(self.rtol, self.atol, system.b)
+        product = seconds_of_a_product(system)
+        self.candidates = candidates_for(system.kind, system, self.method, self.preconditioner, product)
+        if is_first and self.recycle is not None:
+            variable = self.recycle.variable
+            check_recycle(self.recycle, columns(system.b)[0], system.kind.n + 1, variable=variable)
+            for one in self.candidates.values():
+                one.recycle = self.recycle if VARIABLES.get(one.method) == variable else None
+
+    def _outlook(self, system: System, sharing: int) -> Outlook:
+        p = system.n_columns
+        self._n_sharing = self._n_sharing + p if system.matrix == self._last_matrix else p
+        self._last_matrix = system.matrix
+        left = max(1, self._n_systems) if self.length is None else self.length - self._n_systems
+        return Outlook(
+            n_systems=self._n_systems,
+            n_left=max(1, left),
+            columns=p,
+            sharing=max(sharing, self._n_sharing),
+            seconds=self._seconds,
+            seconds_of_trials=self._seconds_of_trials,
+        )
+
+    def _solve(self, system: System, outlook: Outlook, context: float | None, begin: float) -> SystemResult:
+        products_before = system.operator.nmatvec
+        x0 = self._guess.at(system.operator, system.b)  # 2
+        if self.tuner is not None:
+            self._omega = self.tuner.ask(context)
+        attempts: list[Attempt] = []
+        best, least = None, math.inf
+        for one, seconds in self._turns(system, outlook):  # 3, 4
+            attempt, result = self._attempt(one, system, outlook.sharing, x0, seconds)
+            attempts.append(attempt)
+            if attempt.status.is_success:
+                self._guess.learn(result.x)
+                best = result
+                break
+            size = distance(system, result.x)
+            if best is None or size < least:
+                best, least = result, size
+                x0 = result.x if size < 1 else x0
+        if self.tuner is not None and attempts[-1].nit:
+            self.tuner.tell(attempts[-1].nit)
+        return SystemResult(
+            x=best.x,
+            status=best.status,
+            message=best.message,
+            nit=sum(attempt.nit for attempt in attempts),
+            time=self._clock() - begin,
+            nmatvec=system.operator.nmatvec - products_before + sum(attempt.nmatvec for attempt in attempts),
+            method=attempts[-1].method,
+            attempts=tuple(attempts),
+        )
+
+    def _turns(self, system: System, outlook: Outlook) -> Iterator[tuple[Candidate, float]]:
+        """Yield who is to try next, and for how long: everyone once, then without a limit those that met theirs."""
+        tried, limited = set(), []
+        while untried := {name: one for name, one in self.candidates.items() if name not in tried}:
+            choice = choose(
+                {name: one.cost for name, one in untried.items()},
+                {name: one.has(system.matrix) for name, one in untried.items()},
+                outlook,
+            )
+            one = untried[choice.name]
+            seconds = choice.seconds if len(self.candidates) > 1 or one.has(system.matrix) == "stale" else math.inf
+            begin = self._clock()
+            yield one, seconds
+            if choice.instead is not None:
+                self._seconds_of_trials += max(0.0, self._clock() - begin - choice.instead)
+            if one.has(system.matrix) == "stale":  # then the preconditioner was too old
+                one.forget()
+                continue
+            tried.add(choice.name)
+            if seconds < math.inf:
+                limited.append(one)
+        for one in limited:
+            if self.candidates.get(one.name) is one:
+                yield one, math.inf
+
+    def _attempt(
+        self, one: Candidate, system: System, sharing: float, x0: Any, seconds: float
+    ) -> tuple[Attempt, KrylovResult]:
+        """Let one method try for so many seconds; learn what that cost."""
+        make_ready(one.method, one.preconditioner, system.kind.form, system.kind.dtype)
+        begin = self._clock()
+        try:
+            is_new = self._renew(one, system, sharing)
+        except ValueError as error:
+            if one.preconditioner == "given":
+                raise
+            one.cost.learn_failure(self._clock() - begin, is_own=True, n_systems=self._n_systems)
+            self._replace(one, system)
+            return no_attempt(one, system, self._clock() - begin, str(error))
+        setup = self._clock() - begin if is_new else 0.0
+        if is_new:
+            one.cost.learn_setup(setup)
+        is_own = one.made_for == system.matrix
+        begin = self._clock()
+        result, is_exact = self._run(one, system, x0, seconds, is_own=is_own)
+        elapsed = max(self._clock() - begin, SHORTEST)
+        self._learn(one, system, result, elapsed, is_own=is_own)
+        attempt = Attempt(
+            method="direct" if is_exact else one.name,
+            status=result.status,
+            nit=result.nit,
+            nmatvec=result.nmatvec,
+            setup_seconds=setup,
+            seconds=elapsed,
+            preconditioner_age=system.matrix - one.made_for,
+        )
+        return attempt, result
+
+    def _renew(self, one: Candidate, system: System, sharing: float) -> bool:
+        """Make the preconditioner of a method for this matrix if that is worth it; return whether it was."""
+        _, is_worth_it = one.cost.next(sharing, has=one.has(system.matrix))
+        if self.tuner is not None and one.preconditioner == "ssor":
+            one.M = ssor_preconditioner(system.A, self._omega)
+        elif is_worth_it:
+            one.M = one.make(system.A)
+        else:
+            return False
+        one.made_for = system.matrix
+        return True
+
+    def _run(
+        self, one: Candidate, system: System, x0: Any, seconds: float, *, is_own: bool
+    ) -> tuple[KrylovResult, bool]:
+        """Run a method for so many seconds; return its result, and whether its factors alone have solved the system."""
+        if is_own and one.preconditioner == "lu":
+            result, x0 = solve_exactly(system, one.M, x0, rtol=self.rtol, atol=self.atol)
+            if result is not None:
+                return result, True
+        most = 10 * system.kind.n if self.maxiter is None else self.maxiter
+        if seconds < math.inf:
+            most = min(most, max(FEWEST_ITERATIONS, int(seconds / one.seconds_per_iteration)))
+        result = solve(one, system, x0, rtol=self.rtol, atol=self.atol, maxiter=most)
+        self.recycle = one.recycle if one.recycle is not None else self.recycle
+        return result, False
+
+    def _learn(self, one: Candidate, system: System, result: KrylovResult, seconds: float, *, is_own: bool) -> None:
+        """Learn from what a method has done with a system, and spent on it."""
+        n, p = self._n_systems, system.n_columns
+        if result.nit:
+            one.seconds_per_iteration = seconds / result.nit
+            one.last_nit = result.nit // p
+        elif one.preconditioner == "lu":
+            one.seconds_per_iteration = 2 * seconds / p
+        if result.success:
+            one.cost.learn(seconds, p, is_own=is_own, n_systems=n, may_improve=one.may_improve)
+            return
+        one.cost.learn_failure(seconds, is_own=is_own, n_systems=n)
+        if self.method == "auto" and is_own and system.kind.is_hermitian:
+            # The kind was seen at its first matrix; this one need not be like it.
+            is_hermitian, is_positive = symmetry(system.A, system.operator, system.b, system.kind.form)
+            may_be_definite = is_positive and result.status is not Status.NOT_POSITIVE_DEFINITE
+            if not is_hermitian or (one.method in DEFINITE_ONLY and not may_be_definite):
+                kind = replace(system.kind, is_hermitian=is_hermitian, has_positive_diagonal=may_be_definite)
+                self._look_again(kind, system)
+
+    def _look_again(self, kind: Kind, system: System) -> None:
+        """Take the candidates for systems of another kind, and keep of those there are what they have learnt."""
+        known, product = self.candidates, seconds_of_a_product(system)
+        self.candidates = candidates_for(kind, system, self.method, self.preconditioner, product)
+        factored = next((one for one in known.values() if one.preconditioner == "lu"), None)
+        for name, one in self.candidates.items():
+            if name in known:
+                self.candidates[name] = known[name]
+            elif factored is not None and one.preconditioner == "lu":
+                one.M, one.made_for = factored.M, factored.made_for
+                one.cost.take_over(factored.cost)
+
+    def _replace(self, one: Candidate, system: System) -> None:
+        """Where an incomplete factorisation broke down, let Jacobi stand beside it."""
+        if one.preconditioner in ("ilu0", "ic0") and self.preconditioner == "auto":
+            product = one.seconds_per_iteration / PRODUCTS_AN_ITERATION[one.method]
+            self.candidates = candidates_for(system.kind, system, one.method, "jacobi", product) | self.candidates
+
+
+def solve_exactly(system: System, M: Any, x0: Any, *, rtol: float, atol: float) -> tuple[KrylovResult | None, Any]:
+    """Solve by the factors of this very matrix; where rounding keeps that from the goal, return a start instead."""
+    begin = time.perf_counter()
+    x = M(system.b)
+    residuals = [norm(column) for column in columns(system.b - system.operator(x))]
+    goals = [max(rtol * norm(column), atol) for column in columns(system.b)]
+    if not all(residual <= goal for residual, goal in zip(residuals, goals, strict=True)):
+        return None, x if np.isfinite(residuals).all() else x0
+    worst = max(range(len(goals)), key=lambda j: residuals[j])
+    message = f"converged, ||r|| = {residuals[worst]:.2e} <= {goals[worst]:.2e} by a factorisation"
+    seconds = time.perf_counter() - begin
+    return KrylovResult(x, Status.CONVERGED, message, 0, seconds, 0, tuple(residuals)), x
+
+
+def no_attempt(one: Candidate, system: System, seconds: float, reason: str) -> tuple[Attempt, KrylovResult]:
+    """Return the story of a preconditioner that could not be made."""
+    status = Status.BREAKDOWN
+    result = KrylovResult(xp.zeros_like(system.b), status, f"{one.name}: {reason}", 0, seconds, 0, ())
+    return Attempt(one.name, status, 0, 0, seconds, 0.0, 0), result
+
+
+def distance(system: System, x: Any) -> float:
+    """Return the largest ``||b - A x|| / ||b||`` over the columns."""
+    pairs = zip(columns(system.b - system.operator(x)), columns(system.b), strict=True)
+    sizes = [norm(r) / (norm(b) or 1.0) for r, b in pairs]
+    return max(sizes) if np.isfinite(sizes).all() else math.inf
+
+
+def columns(b: Any) -> list[Any]:
+    """Return the columns of a block, or a vector alone."""
+    return [b] if b.ndim == 1 else [b[:, j] for j in range(b.shape[1])]
+
+
+@cache
+def make_ready(method: str, preconditioner: str, form: str, dtype: str) -> None:
+    """Solve tiny systems first: what is compiled or loaded on the first call is no cost of the method."""
+    from scipy.sparse import diags_array
+
+    if form != "sparse" or preconditioner == "given" or method == "direct":
+        return
+    function, n_recycle = METHODS[method]
+    A = diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(24, 24), dtype=dtype).tocsr()
+    M = PRECONDITIONERS["none" if preconditioner in KEPT else preconditioner](A)
+    recycle = {}
+    for shift in (0.0, 1.0, 2.0):
+        b = np.cos(np.arange(24.0) + shift).astype(dtype)
+        result = function(A, b, M=M, rtol=1e-3, **recycle)
+        if n_recycle:
+            recycle = {"recycle": result.recycle}

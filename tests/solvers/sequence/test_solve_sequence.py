@@ -1,0 +1,427 @@
+"""Sequences of systems: every answer checked, in the caller's order, whatever happened on the way."""
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
+
+from sparsesci.solvers import ConvergenceWarning, OmegaTuner, Status, gcrodr, solve_sequence
+
+RTOL = 1e-8
+
+
+def laplacian(n, dimension=2):
+    D = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(n, n))
+    A = D
+    for _ in range(dimension - 1):
+        A = sp.kronsum(A, D)
+    return A.tocsr()
+
+
+def drifting(kind, length, *, seed, n=18, drift=0.05, dtype=float):
+    """Return systems whose diagonals drift: "definite", "indefinite" or "unsymmetric"."""
+    rng = np.random.default_rng(seed)
+    A = laplacian(n).astype(dtype)
+    if kind == "unsymmetric":
+        A = A + sp.diags_array(np.full(n * n - 1, 0.4), offsets=1) - sp.diags_array(np.full(n * n - 1, 0.4), offsets=-1)
+    shift = {"definite": 0.1, "indefinite": -0.3, "unsymmetric": 0.1}[kind]
+    d, systems = rng.uniform(0, 0.1, n * n), []
+    for _ in range(length):
+        d = d + drift * rng.uniform(0, 0.1, n * n)
+        b = rng.standard_normal(n * n) + (1j * rng.standard_normal(n * n) if np.dtype(dtype).kind == "c" else 0)
+        systems.append((sp.csr_array(A + sp.diags_array((d + shift).astype(dtype))), b.astype(dtype)))
+    return systems
+
+
+def worst(systems, result):
+    """Largest relative residual, in double precision."""
+    errors = [np.linalg.norm(b - A @ x) / np.linalg.norm(b) for (A, b), x in zip(systems, result.x, strict=True)]
+    return max(errors)
+
+
+@pytest.mark.parametrize("kind", ["definite", "indefinite", "unsymmetric"])
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_every_system_is_solved(kind, dtype):
+    systems = drifting(kind, 25, seed=1201, dtype=dtype)
+    result = solve_sequence(systems, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert all(x.dtype == np.dtype(dtype) for x in result.x)
+
+
+NAMED = [("direct", "auto"), ("direct", None)]
+NAMED += [
+    (method, preconditioner)
+    for method in ("gcrodr", "gmres", "recycled_cg", "cg", "recycled_minres", "minres", "bicgstab")
+    for preconditioner in ("auto", None, "jacobi", "ssor", "ilu0", "ic0", "lu", "amg")
+]
+
+
+@pytest.mark.parametrize(("method", "preconditioner"), NAMED)
+def test_a_method_that_is_named_is_the_only_one_used(method, preconditioner):
+    systems = drifting("definite", 6, seed=1203)
+    result = solve_sequence(systems, method=method, preconditioner=preconditioner, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    used = {attempt.method.split(" + ")[0] for attempt in result.attempts}
+    assert used <= {method, "direct"} if preconditioner in ("auto", "lu") else used == {method}
+
+
+def test_float32_stays_float32():
+    systems = drifting("definite", 8, seed=1205, dtype=np.float32)
+    result = solve_sequence(systems, rtol=1e-4)
+    assert result.success and all(x.dtype == np.float32 for x in result.x)
+
+
+@pytest.mark.parametrize("form", ["csc", "coo", "dense", "operator", "function", "int64", "legacy"])
+def test_every_kind_of_matrix_is_taken(form):
+    systems = drifting("unsymmetric", 5, seed=1207, n=8)
+    wrap = {
+        "csc": lambda A: A.tocsc(),
+        "coo": lambda A: A.tocoo(),
+        "dense": lambda A: A.toarray(),
+        "operator": lambda A: LinearOperator(A.shape, matvec=A.__matmul__, dtype=A.dtype),
+        "function": lambda A: A.__matmul__,
+        "int64": lambda A: sp.csr_array((A.data, A.indices.astype(np.int64), A.indptr.astype(np.int64)), shape=A.shape),
+        "legacy": lambda A: sp.csr_matrix(A),
+    }[form]
+    result = solve_sequence([(wrap(A), b) for A, b in systems], rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def test_the_arrays_of_every_library_are_taken(lib):
+    systems = [lib.convection(40, seed=1209 + i)[:2] for i in range(4)]
+    result = solve_sequence(systems, rtol=1e-10)
+    assert result.success
+    for i, x in enumerate(result.x):
+        assert np.allclose(lib.host(x), lib.host(lib.convection(40, seed=1209 + i)[2]), atol=1e-6)
+
+
+def test_blocks_and_vectors_may_follow_each_other():
+    systems = drifting("definite", 6, seed=1211)
+    systems = [(A, b if i % 2 else np.stack([b, 2 * b, np.cos(b)], axis=1)) for i, (A, b) in enumerate(systems)]
+    result = solve_sequence(systems, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert [x.shape for x in result.x] == [b.shape for _, b in systems]
+
+
+def test_sizes_and_dtypes_may_change_on_the_way():
+    systems = [*drifting("definite", 4, seed=1213, n=9), *drifting("indefinite", 4, seed=1214, n=12, dtype=complex)]
+    systems += drifting("unsymmetric", 4, seed=1215, n=9)
+    result = solve_sequence(systems, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def test_one_matrix_is_factored_once():
+    (A, _), *_ = drifting("definite", 1, seed=1217)
+    rng = np.random.default_rng(1218)
+    systems = [(A.copy(), rng.standard_normal(A.shape[0])) for _ in range(12)]
+    result = solve_sequence(systems, method="direct", rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert [attempt.setup_seconds > 0 for attempt in result.attempts] == [True] + 11 * [False]
+
+
+def test_a_matrix_that_is_filled_anew_is_noticed():
+    A, b = drifting("definite", 1, seed=1219)[0]
+
+    def refilled():
+        for i in range(5):
+            A.data[:] = A.data * (1.0 + i)
+            yield A, b
+
+    solutions = solve_sequence(refilled(), method="direct", rtol=RTOL).x
+    expected = np.cumprod([1.0 + i for i in range(5)])
+    assert np.allclose([solutions[0] @ x / (x @ x) for x in solutions], expected / expected[0])
+
+
+def test_recycled_products_are_not_paid_twice_for_one_matrix():
+    (A, b), *_ = drifting("indefinite", 1, seed=1221)
+    rng = np.random.default_rng(1222)
+    systems = [(A, rng.standard_normal(b.shape)) for _ in range(3)]
+    result = solve_sequence(systems, method="gcrodr", preconditioner="jacobi", rtol=RTOL)
+    alone = solve_sequence(systems[:1], method="gcrodr", preconditioner="jacobi", rtol=RTOL)
+    assert result.results[1].nit < 0.9 * alone.nit
+    assert result.attempts[1].nmatvec <= result.attempts[1].nit + 2
+
+
+def test_a_zero_right_hand_side_has_the_zero_solution():
+    A, b = drifting("definite", 1, seed=1223)[0]
+    result = solve_sequence([(A, b), (A, 0 * b), (A + A, 0 * b)], rtol=RTOL)
+    assert result.success and not result.x[1].any() and not result.x[2].any()
+
+
+def test_time_steps_start_from_the_last_solutions():
+    A, b = drifting("definite", 1, seed=1225)[0]
+    identity = sp.eye_array(A.shape[0])
+
+    def steps():
+        for t in range(30):
+            yield sp.csr_array(identity + 0.1 * A), b * (1 + 0.01 * t) + 0.001 * np.cos(t)
+
+    result = solve_sequence(steps(), method="gmres", preconditioner="jacobi", rtol=RTOL)
+    nit = [one.nit for one in result.results]
+    assert result.success and max(nit[3:]) < 0.5 * nit[0]
+
+
+def test_answers_come_in_the_order_of_the_systems():
+    systems = drifting("definite", 9, seed=1227)
+    permutation = np.random.default_rng(1228).permutation(9)
+    result = solve_sequence(systems, order=permutation, rtol=RTOL)
+    assert worst(systems, result) <= RTOL and np.array_equal(result.order, permutation)
+
+
+def test_features_sort_the_systems():
+    systems = drifting("definite", 9, seed=1229)
+    shuffled = np.random.default_rng(1230).permutation(9)
+    result = solve_sequence([systems[i] for i in shuffled], features=shuffled.astype(float), rtol=RTOL)
+    path = shuffled[result.order]
+    assert np.array_equal(path, np.arange(9)) or np.array_equal(path, np.arange(9)[::-1])
+
+
+def test_recipes_are_called_when_their_turn_comes():
+    systems, made = drifting("definite", 4, seed=1231), []
+
+    def recipe(i):
+        made.append(i)
+        return systems[i]
+
+    result = solve_sequence([partial(recipe, i) for i in range(4)], order=[2, 0, 3, 1], rtol=RTOL)
+    assert made == [2, 0, 3, 1] and worst(systems, result) <= RTOL
+
+
+def test_a_generator_is_asked_when_the_last_system_is_solved():
+    systems, seen = drifting("definite", 5, seed=1233), []
+
+    def generator():
+        for i, system in enumerate(systems):
+            assert len(seen) == i
+            yield system
+
+    assert solve_sequence(generator(), rtol=RTOL, callback=seen.append).success
+    assert [one.nit for one in seen] and all(one.success for one in seen)
+
+
+@pytest.mark.parametrize("workers", [2, -1])
+def test_threads_solve_stretches(workers):
+    systems = drifting("definite", 30, seed=1235)
+    result = solve_sequence(systems, workers=workers, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def made_there(seed, i):
+    """Return system i; found by name in another process."""
+    return drifting("unsymmetric", i + 1, seed=seed, n=8)[-1]
+
+
+def test_processes_get_recipes_and_send_answers():
+    with ProcessPoolExecutor(2) as pool:
+        recipes = [partial(made_there, 1237, i) for i in range(25)]
+        result = solve_sequence(recipes, workers=pool.map, rtol=RTOL)
+    systems = [made_there(1237, i) for i in range(25)]
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def test_a_dask_cluster_gets_recipes_and_sends_answers():
+    from distributed import Client, LocalCluster
+
+    recipes = [partial(made_there, 1238, i) for i in range(25)]
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        result = solve_sequence(recipes, workers=client, rtol=RTOL)
+    systems = [made_there(1238, i) for i in range(25)]
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def test_the_result_is_picklable():
+    result = solve_sequence(drifting("definite", 3, seed=1239), rtol=RTOL)
+    assert repr(pickle.loads(pickle.dumps(result))) == repr(result)
+
+
+def test_a_callback_stops_the_sequence():
+    systems, seen = drifting("definite", 6, seed=1241), []
+
+    def stop_after_two(result):
+        seen.append(result)
+        if len(seen) == 2:
+            raise StopIteration
+
+    result = solve_sequence(systems, callback=stop_after_two, rtol=RTOL)
+    assert [x is None for x in result.x] == [False, False, True, True, True, True]
+    assert not result.success and "2 of 6 systems" in result.message
+
+
+def test_an_error_in_a_callback_propagates_with_what_was_solved():
+    def complain(result):
+        raise ArithmeticError("enough")
+
+    with pytest.raises(ArithmeticError, match="enough") as caught:
+        solve_sequence(drifting("definite", 3, seed=1243), callback=complain, rtol=RTOL)
+    assert caught.value.partial_result.results[0].success
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_a_generator_that_raises_loses_nothing(workers):
+    systems = drifting("definite", 4, seed=1245)
+
+    def broken():
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        solve_sequence([*systems, broken], workers=workers, rtol=RTOL)
+    solved = [one for one in caught.value.partial_result.results if one is not None]
+    assert len(solved) == 4 and all(one.success for one in solved)
+    assert any("4 systems were solved before" in note for note in caught.value.__notes__)
+
+
+def test_a_generator_that_raises_in_the_middle_loses_nothing():
+    def generator():
+        yield from drifting("definite", 3, seed=1247)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError) as caught:
+        solve_sequence(generator(), rtol=RTOL)
+    assert len(caught.value.partial_result.results) == 3
+
+
+def test_stopiteration_of_a_recipe_is_an_error_and_no_stop():
+    def exhausted():
+        raise StopIteration
+
+    with pytest.raises(RuntimeError):
+        solve_sequence([*drifting("definite", 2, seed=1249), exhausted], rtol=RTOL)
+
+
+def test_a_broken_system_is_named_with_its_number():
+    systems = drifting("definite", 3, seed=1251)
+    systems[1][1][5] = np.nan
+    with pytest.raises(ValueError, match=r"b\[5\] is nan") as caught:
+        solve_sequence(systems, rtol=RTOL)
+    assert any("systems[1]" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("bad", [(np.ones((3, 4)), np.ones(3)), (np.eye(3), np.ones(4)), (np.eye(3), np.ones(0))])
+def test_shapes_that_do_not_match_are_refused(bad):
+    with pytest.raises(ValueError, match="shape"):
+        solve_sequence([bad])
+
+
+@pytest.mark.parametrize("bad", [7, [3], [(np.eye(2),)], [np.eye(2)]])
+def test_what_is_no_sequence_of_pairs_is_refused(bad):
+    with pytest.raises((TypeError, ValueError), match=r"a pair|iterable|shape"):
+        solve_sequence(bad)
+
+
+def test_an_empty_sequence_has_an_empty_answer():
+    result = solve_sequence([])
+    assert result.x == [] and result.success
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "magic"}, "method is 'magic'"),
+        ({"preconditioner": "magic"}, "preconditioner is 'magic'"),
+        ({"method": "direct", "preconditioner": "ilu0"}, "takes no preconditioner"),
+        ({"order": "random"}, "order is 'random'"),
+        ({"order": [0, 0, 1]}, "a permutation"),
+        ({"features": np.ones(7)}, "features are not for 3 systems"),
+        ({"rtol": -1.0}, "rtol"),
+        ({"maxiter": 0}, "maxiter"),
+        ({"workers": 0}, "workers"),
+        ({"tuner": OmegaTuner(rng=5), "workers": 2}, "workers=None"),
+        ({"tuner": OmegaTuner(rng=5), "preconditioner": "ilu0"}, "SSOR"),
+        ({"tuner": OmegaTuner(method="chebcb", context_bounds=(0, 1), rng=5)}, "context of each system"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        solve_sequence(drifting("definite", 3, seed=1253, n=5), **options)
+
+
+def test_a_recycle_space_of_another_size_is_refused():
+    A, b = drifting("definite", 1, seed=1255, n=5)[0]
+    space = gcrodr(A, b, rtol=RTOL).recycle
+    with pytest.raises(ValueError, match="recycle holds vectors of length 25"):
+        solve_sequence(drifting("definite", 2, seed=1256, n=6), recycle=space)
+
+
+def test_a_recycle_space_is_begun_with_and_handed_on():
+    systems = drifting("indefinite", 2, seed=1257)
+    first = solve_sequence(systems[:1], method="gcrodr", preconditioner="jacobi", rtol=RTOL)
+    second = solve_sequence(systems[1:], method="gcrodr", preconditioner="jacobi", rtol=RTOL, recycle=first.recycle)
+    assert second.success and second.nit < 0.8 * first.nit
+
+
+def test_a_method_that_fails_is_followed_by_the_next():
+    systems = drifting("indefinite", 12, seed=1259)
+    result = solve_sequence(systems, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert not any(attempt.method.startswith(("cg", "recycled_cg")) for attempt in result.attempts[6:])
+
+
+@pytest.mark.parametrize("wrap", [lambda A: A, lambda A: A.__matmul__], ids=["matrix", "function"])
+def test_a_sequence_that_begins_symmetric_need_not_stay_so(wrap):
+    systems = [*drifting("definite", 3, seed=1260, n=8), *drifting("unsymmetric", 6, seed=1262, n=8)]
+    result = solve_sequence([(wrap(A), b) for A, b in systems], rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+
+
+def test_a_singular_inconsistent_system_is_reported_and_the_others_are_solved():
+    (A, b), (B, c) = drifting("definite", 2, seed=1261, n=7)
+    S = sp.csr_array(sp.diags_array(np.r_[0.0, np.ones(48)]))
+    with pytest.warns(ConvergenceWarning, match="2 of 3 systems solved.*system 1"):
+        result = solve_sequence([(A, b), (S, np.ones(49)), (B, c)], rtol=RTOL, maxiter=200)
+    assert [one.success for one in result.results] == [True, False, True]
+    assert result.results[1].status is not Status.CONVERGED and np.isfinite(result.x[1]).all()
+
+
+def test_a_zero_matrix_is_reported():
+    with pytest.warns(ConvergenceWarning, match="0 of 1"):
+        result = solve_sequence([(sp.csr_array((6, 6)), np.ones(6))])
+    assert not result.success
+
+
+def test_a_preconditioner_may_be_a_function_or_one_for_all():
+    systems = drifting("definite", 4, seed=1263)
+    made = []
+
+    def factory(A):
+        made.append(A)
+        return sp.diags_array(1 / A.diagonal())
+
+    assert solve_sequence(systems, method="cg", preconditioner=factory, rtol=RTOL).success and len(made) == 4
+    assert solve_sequence(systems, method="cg", preconditioner=factory(systems[0][0]), rtol=RTOL).success
+
+
+def test_an_error_of_the_callers_preconditioner_propagates():
+    def factory(A):
+        raise ValueError("not today")
+
+    with pytest.raises(ValueError, match="not today"):
+        solve_sequence(drifting("definite", 2, seed=1265), preconditioner=factory)
+
+
+@pytest.mark.parametrize("method", ["tsallis-inf", "chebcb"])
+def test_a_tuner_is_asked_and_told_for_each_system(method):
+    tuner = OmegaTuner(method=method, context_bounds=(0.0, 1.0), rng=1267)
+    systems = drifting("definite", 20, seed=1268)
+    result = solve_sequence(systems, tuner=tuner, features=np.linspace(0, 1, 20), order=None, rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert [n for _, n in tuner.history] == [one.nit for one in result.results]
+
+
+def test_maxiter_holds_for_each_method():
+    systems = drifting("indefinite", 2, seed=1269)
+    with pytest.warns(ConvergenceWarning, match="maxiter"):
+        result = solve_sequence(systems, method="gmres", preconditioner=None, maxiter=7, rtol=RTOL)
+    assert all(attempt.nit <= 7 for attempt in result.attempts)
+
+
+def test_the_repr_tells_what_was_used_and_what_it_cost():
+    text = repr(solve_sequence(drifting("definite", 6, seed=1271), rtol=RTOL))
+    assert text.startswith("SequenceResult: 6 of 6 systems solved in")
+    assert "systems  solved  seconds  of it setup  products" in text

@@ -89,4 +89,5 @@ def _traits(A: Any) -> frozenset[str]:
     diagonal = A.diagonal()
     is_hermitian = abs(A - A.conj().T).sum() == 0
     may_be_definite = is_hermitian and bool((diagonal.real > 0).all())
-    return frozenset({"real"} if is_real else ()) | frozenset({"spd"} if may_be_definite else ())
+    traits = {"real": is_real, "hermitian": is_hermitian, "spd": may_be_definite}
+    return frozenset(name for name, holds in traits.items() if holds)

@@ -26,6 +26,7 @@ class Problem:
         Keyword arguments of `make` at full size.
     make : callable
         ``make(rng, **parameters)`` yields the systems ``(A, b)`` of a sequence; one system is a sequence of length 1.
+        Where the matrix stays what it is, the same object is yielded again.
     error : callable
         ``error(A, b, x)``, a float: how wrong an answer is.
     goal : float
@@ -33,7 +34,7 @@ class Problem:
     preconditioner : str
         A key of ``preconditioners.PRECONDITIONERS``: what iterative solvers are given.
     traits : frozenset of str
-        What a solver may rely on: "real", "spd" (Hermitian positive definite).
+        What a solver may rely on: "real", "hermitian", "spd" (Hermitian positive definite, which implies the former).
     quick : mapping or None
         The parameters that the quick suite changes; None for a problem that is not in it.
     """

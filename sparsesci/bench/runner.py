@@ -2,8 +2,11 @@
 
 1. The systems of a problem come from the seed, and are made before any clock runs.
 2. Every solver passes twice over the first two systems, started anew. By how much the first pass is slower than the
-   second is reported as compile time. Two systems, because recycling takes its own path from the second on.
+   second is reported as compile time. Two systems, because recycling takes its own path from the second on; the whole
+   sequence for a solver that takes it at once, for what it does with two may not be what it does with all.
 3. The solvers then solve the whole sequence in turn, A B C A B C ...: a machine that slows down slows all of them.
+   One that takes the sequence at once has its time divided evenly. A solver gets copies, which it may overwrite; a
+   matrix that stays the same object from system to system stays one, and its preconditioner is made once.
 4. BLAS and Numba have one thread. The figures are CPU time: on a shared machine the wall clock measures the neighbours.
 5. The error of every answer is recomputed outside of the clock; what a solver claims is recorded, and not believed.
 """
@@ -22,6 +25,7 @@ from .environment import environment
 from .preconditioners import PRECONDITIONERS
 from .problem import Problem
 from .record import Record, Repeat, Row, Table
+from .remembering import remembering
 from .solver import Solver
 
 WARM_UP_SYSTEMS = 2
@@ -73,6 +77,7 @@ def run(
 def applies(solver: Solver, problem: Problem, length: int) -> bool:
     """Whether a solver is of the problem's family and finds all the traits that it needs."""
     traits = problem.traits | ({"sequence"} if length > 1 else set())
+    traits |= {"hermitian"} if "spd" in traits else set()
     return solver.family == problem.family and solver.needs <= traits
 
 
@@ -97,40 +102,52 @@ def _measure(
     steps = len(solvers) * (1 + repeats)
     for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
         yield i / steps, f"{solver.name}, warm-up"
-        first = _solve_all(solver, problem, systems[:WARM_UP_SYSTEMS], row)
+        warm_up = systems if solver.whole else systems[:WARM_UP_SYSTEMS]
+        first = solve_all(solver, problem, warm_up, row)
         if row.trouble:
             continue
-        second = _solve_all(solver, problem, systems[:WARM_UP_SYSTEMS], row)
+        second = solve_all(solver, problem, warm_up, row)
         row.compile_seconds = max(0.0, sum(first.wall_seconds) - sum(second.wall_seconds))
     for repeat in range(repeats):
         for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
             if row.trouble:
                 continue
             yield (len(solvers) * (1 + repeat) + i) / steps, f"{solver.name}, {repeat + 1} of {repeats}"
-            finished = _solve_all(solver, problem, systems, row)
+            finished = solve_all(solver, problem, systems, row)
             if not row.trouble:
                 row.repeats.append(finished)
 
 
-def _solve_all(solver: Solver, problem: Problem, systems: Sequence[tuple], row: Row) -> Repeat:
+def solve_all(solver: Solver, problem: Problem, systems: Sequence[tuple], row: Row) -> Repeat:
     """Solve the systems in order by a solver that is started anew; what it raises becomes the trouble of its row."""
     repeat = Repeat()
+    make_preconditioner = PRECONDITIONERS[problem.preconditioner]
     try:
-        solve = solver.start(PRECONDITIONERS[problem.preconditioner], problem.goal)
+        solve = solver.start(make_preconditioner and remembering(make_preconditioner), problem.goal)
+        copies = _copies(systems)
         with thread_limit(1):  # after the start, whose imports may have brought another BLAS
-            for system in systems:
-                given = [part.copy() for part in system]  # a solver may overwrite what it is given
+            for batch in [systems] if solver.whole else [[system] for system in systems]:
+                given = [next(copies) for _ in batch]
                 cpu, wall = time.process_time(), time.perf_counter()
-                answer = solve(*given)
-                repeat.cpu_seconds.append(time.process_time() - cpu)
-                repeat.wall_seconds.append(time.perf_counter() - wall)
-                error = problem.error(*system, answer.x)
-                repeat.errors.append(error if np.isfinite(error) else np.inf)
-                repeat.reached.append(problem.is_reached(error))
-                repeat.claimed.append(bool(answer.success))
-                repeat.counts.append(dict(answer.counts))
+                answers = solve(given) if solver.whole else [solve(*given[0])]
+                cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+                for system, answer in zip(batch, answers, strict=True):
+                    error = problem.error(*system, answer.x)
+                    repeat.cpu_seconds.append(cpu / len(batch))
+                    repeat.wall_seconds.append(wall / len(batch))
+                    repeat.errors.append(error if np.isfinite(error) else np.inf)
+                    repeat.reached.append(problem.is_reached(error))
+                    repeat.claimed.append(bool(answer.success))
+                    repeat.counts.append(dict(answer.counts))
     except ImportError as error:
         row.trouble = f"not installed: {error.name or solver.peer or error}"
     except Exception as error:  # a peer or a user's file may raise anything; its row says what, and the run goes on
         row.trouble = f"{type(error).__name__}: {error}"
     return repeat
+
+
+def _copies(systems: Sequence[tuple]) -> Iterator[tuple]:
+    """Yield a copy of each system; what is one object in two neighbours is one object in their copies."""
+    copy_of_A = remembering(lambda A: A.copy())
+    for A, *rest in systems:
+        yield copy_of_A(A), *(part.copy() for part in rest)

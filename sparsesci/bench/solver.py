@@ -41,12 +41,17 @@ class Solver:
     start : callable
         ``start(preconditioner, goal)`` imports what the solver needs and returns ``solve(A, b) -> Answer``, which may
         keep state from system to system: that is what recycling is. ``preconditioner`` is a function ``A -> M``, or
-        None; it is called inside ``solve``: who uses it pays for it. An ImportError is shown as "not installed".
+        None; it is called inside ``solve``: who uses it pays for it. Asked twice in a row for the same A, the harness'
+        function hands out the same M. An ImportError is shown as "not installed".
     peer : str or None
         The package that the solver comes from; None for our own.
     needs : frozenset of str
         The traits that a problem must have; the solver is left out where one is missing. "sequence" is the trait of a
-        problem that has more than one system.
+        problem that has more than one system, "hermitian" is in "spd".
+    whole : bool
+        Whether the solver takes the whole sequence at once: ``start`` then returns
+        ``solve([(A, b), ...]) -> [Answer, ...]``, one answer for each system in the order given. Its time is divided
+        evenly among them.
     """
 
     name: str
@@ -55,3 +60,4 @@ class Solver:
     start: Callable[[Callable | None, float], Callable[..., Answer]]
     peer: str | None = None
     needs: frozenset[str] = field(default=frozenset())
+    whole: bool = False

@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import aslinearoperator
 
+from sparsesci.bench.objectives.relative_residual import relative_residual
 from sparsesci.bench.preconditioners import PRECONDITIONERS
 from sparsesci.bench.problems import PROBLEMS
 from sparsesci.bench.runner import run
 from sparsesci.bench.solvers import SOLVERS
 from sparsesci.bench.solvers.counted import BUDGET
 from sparsesci.bench.solvers.scipy_splu import has_symmetric_pattern, options_for
+from sparsesci.solvers import recycled_cg, ssor_preconditioner
 
 
 def small(name, **parameters):
@@ -36,7 +39,9 @@ def test_a_solver_solves_a_sequence_of_darcy_systems(solver, preconditioner):
     assert row.trouble == "" and row.solved() == 2 and row.repeats[0].claimed == [True, True]
 
 
-@pytest.mark.parametrize("name", ["scipy-gmres", "scipy-gcrotmk", "scipy-bicgstab", "scipy-splu", "gcrodr"])
+@pytest.mark.parametrize(
+    "name", ["scipy-gmres", "scipy-gcrotmk", "scipy-lgmres", "scipy-bicgstab", "scipy-splu", "gcrodr"]
+)
 def test_a_general_solver_solves_a_complex_system(name):
     row = only_row(PROBLEMS["young1c-ilu0"], SOLVERS[name], seed=62)
     assert row.trouble == "" and row.solved() == 1
@@ -60,7 +65,13 @@ def cyclic(rng):
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("scipy-gmres", cyclic), ("scipy-gcrotmk", cyclic), ("scipy-bicgstab", inconsistent), ("scipy-cg", inconsistent)],
+    [
+        ("scipy-gmres", cyclic),
+        ("scipy-gcrotmk", cyclic),
+        ("scipy-lgmres", cyclic),
+        ("scipy-bicgstab", inconsistent),
+        ("scipy-cg", inconsistent),
+    ],
 )
 def test_a_peer_that_cannot_solve_ends_with_its_budget(name, make):
     problem = replace(PROBLEMS["darcy2d"], parameters={}, make=make, preconditioner="none")
@@ -105,3 +116,71 @@ def test_superlu_is_ordered_by_the_pattern_and_not_by_the_values():
     assert has_symmetric_pattern(unsymmetric_values)
     assert options_for(unsymmetric_values)["permc_spec"] == "MMD_AT_PLUS_A"
     assert options_for(csr_array(np.array([[2.0, 1.0], [0.0, 2.0]])))["permc_spec"] == "COLAMD"
+
+
+def many(name, **parameters):
+    """Return six systems with one matrix on a small grid."""
+    return replace(small(name, length=6), parameters={**small(name, length=6).parameters, **parameters})
+
+
+def test_superlu_factorises_a_matrix_once_and_another_one_anew(monkeypatch):
+    import scipy.sparse.linalg
+
+    factorised, splu = [], scipy.sparse.linalg.splu
+    monkeypatch.setattr(scipy.sparse.linalg, "splu", lambda A, **options: factorised.append(A) or splu(A, **options))
+    for name, expected in (("many-rhs", 1), ("darcy2d", 6)):
+        solve = SOLVERS["scipy-splu"].start(None, 1e-8)
+        factorised.clear()
+        for A, b in many(name).make(np.random.default_rng(68), **many(name).parameters):
+            assert relative_residual(A, b, solve(A, b).x) < 1e-12
+        assert len(factorised) == expected
+
+
+@pytest.mark.parametrize("name", ["scipy-gcrotmk", "scipy-lgmres", "gcrodr", "recycled-cg"])
+def test_a_recycling_solver_pays_no_products_to_set_up_for_the_same_matrix(name):
+    systems = list(many("many-rhs", n=16).make(np.random.default_rng(69), **many("many-rhs", n=16).parameters))
+
+    def products(of):
+        solve = SOLVERS[name].start(None, 1e-8)
+        answers = [solve(A, b) for A, b in of]
+        for answer, (A, b) in zip(answers, of, strict=True):
+            assert relative_residual(A, b, answer.x) < 1.1e-8
+        return sum(answer.counts["matvecs"] for answer in answers)
+
+    assert products(systems) < products([(A.copy(), b) for A, b in systems])
+
+
+@pytest.mark.parametrize("problem", ["many-rhs", "many-rhs-helmholtz", "darcy2d", "helmholtz2d"])
+@pytest.mark.parametrize("name", ["scipy-gcrotmk", "scipy-lgmres"])
+def test_a_peer_that_recycles_is_right_whether_the_matrix_changes_or_not(name, problem):
+    row = only_row(many(problem, n=20), SOLVERS[name], seed=70)
+    assert row.trouble == "" and row.solved() == 6
+
+
+def test_minres_solves_an_indefinite_system_and_its_claim_is_that_of_the_true_residual():
+    row = only_row(small("helmholtz2d", n=20, k0=18.0), SOLVERS["scipy-minres"], seed=99)
+    assert row.trouble == "" and row.solved() == 2 and row.false_claims() == 0
+
+
+def test_minres_goes_without_a_preconditioner_that_is_indefinite():
+    systems = small("helmholtz2d", n=20, k0=18.0)
+    asked = []
+
+    def negative(A):
+        asked.append(A)
+        return aslinearoperator(diags_array(np.r_[-np.ones(1), np.ones(399)]))
+
+    solve, alone = (SOLVERS["scipy-minres"].start(M, 1e-8) for M in (negative, None))
+    for A, b in systems.make(np.random.default_rng(103), **systems.parameters):
+        first, second = solve(A, b), alone(A, b)
+        assert first.success and np.array_equal(first.x, second.x)
+    assert len(asked) == 1
+
+
+def test_the_tuned_solver_learns_from_system_to_system():
+    problem = many("many-rhs", n=24, length=300)
+    systems = list(problem.make(np.random.default_rng(104), **problem.parameters))
+    solve = SOLVERS["tuned-ssor-cg"].start(None, 1e-8)
+    learnt = [solve(A, b).counts["matvecs"] for A, b in systems][200:]
+    fixed = [recycled_cg(A, b, M=ssor_preconditioner(A), n_recycle=0, rtol=1e-8).nmatvec for A, b in systems[200:]]
+    assert sum(learnt) < 0.9 * sum(fixed)

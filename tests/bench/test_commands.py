@@ -161,6 +161,12 @@ def test_a_compressed_matrix_that_may_be_definite_goes_to_cg_too(call, tmp_path)
     assert names(read_record(tmp_path / "sparsesci-bench.json")) == {"mine.mtx.gz": ["scipy-splu", "scipy-cg"]}
 
 
+def test_a_symmetric_matrix_that_is_indefinite_goes_to_minres_and_not_to_cg(call, tmp_path):
+    path = write_matrix(tmp_path / "mine.mtx", [[1, 2], [2, -1]])
+    assert call("run", "--problem", str(path), "--solver", "scipy-minres", "--solver", "scipy-cg")[0] == 0
+    assert names(read_record(tmp_path / "sparsesci-bench.json")) == {"mine.mtx": ["scipy-minres"]}
+
+
 # Looking
 
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import diags_array
 from threadpoolctl import threadpool_info
 
+from sparsesci.bench.preconditioners import PRECONDITIONERS
 from sparsesci.bench.runner import run
+from sparsesci.bench.solver import Answer, Solver
 
 
 def test_an_exact_solver_has_solved_everything_with_its_work_counted(toy_problem, toy_solver, divide):
@@ -154,6 +157,126 @@ def test_a_solver_is_left_out_of_other_families_and_of_problems_without_its_trai
         for table in run([toy_problem, alone, definite], solvers, seed=83, repeats=1).tables
     ]
     assert names == [["for sequences"], [], ["for definite matrices"]]
+
+
+def test_a_definite_problem_has_what_a_solver_for_hermitian_matrices_needs(toy_problem, toy_solver, divide):
+    solver = toy_solver(divide, name="for hermitian matrices", needs=frozenset({"hermitian"}))
+    problems = [replace(toy_problem, traits=frozenset(traits)) for traits in ((), ("hermitian",), ("spd",))]
+    lengths = [len(table.rows) for table in run(problems, [solver], seed=88, repeats=1).tables]
+    assert lengths == [0, 1, 1]
+
+
+# Solvers that take the whole sequence at once
+
+
+@pytest.fixture
+def whole_solver():
+    """Return a function that makes a solver of the whole sequence of ``solve(systems) -> [x, ...]``."""
+
+    def make(solve):
+        def start(preconditioner, goal):
+            return lambda systems: [Answer(x, True, {"matvecs": len(systems)}) for x in solve(systems)]
+
+        return Solver("whole", "krylov", "a toy", start, whole=True)
+
+    return make
+
+
+def test_a_whole_solver_is_given_the_sequence_once_a_pass_and_to_warm_up(toy_problem, whole_solver, divide):
+    lengths = []
+
+    def solve(systems):
+        lengths.append(len(systems))
+        return [divide(A, b) for A, b in systems]
+
+    (row,) = run([toy_problem], [whole_solver(solve)], seed=89, repeats=2).tables[0].rows
+    assert lengths == [3, 3, 3, 3]  # the warm-up, then the repeats
+    assert row.solved() == 3 and row.counts() == {"matvecs": 3}
+
+
+def test_the_time_of_a_whole_solver_is_divided_evenly(toy_problem, whole_solver, divide, monkeypatch):
+    clock = iter(range(0, 10_000, 6))  # every look at it is six seconds after the one before
+    monkeypatch.setattr("sparsesci.bench.runner.time.process_time", lambda: next(clock))
+    solver = whole_solver(lambda systems: [divide(A, b) for A, b in systems])
+    (row,) = run([toy_problem], [solver], seed=90, repeats=1).tables[0].rows
+    assert row.repeats[0].cpu_seconds == [2, 2, 2]
+
+
+def test_each_answer_of_a_whole_solver_is_checked_by_itself(toy_problem, whole_solver, divide):
+    def solve(systems):
+        answers = [divide(A, b) for A, b in systems]
+        return [*answers[:-1], 0 * answers[-1]]
+
+    (row,) = run([toy_problem], [whole_solver(solve)], seed=93, repeats=1).tables[0].rows
+    assert row.repeats[0].reached == [True, True, False] and row.false_claims() == 1
+
+
+@pytest.mark.parametrize("change", [lambda answers: answers[1:], lambda answers: answers * 2])
+def test_too_few_or_too_many_answers_are_a_failed_row(toy_problem, whole_solver, divide, change):
+    solver = whole_solver(lambda systems: change([divide(A, b) for A, b in systems]))
+    (row,) = run([toy_problem], [solver], seed=94, repeats=1).tables[0].rows
+    assert row.trouble.startswith("ValueError") and not row.is_timed
+
+
+def test_a_whole_solver_that_overwrites_its_input_spoils_nothing(toy_problem, toy_solver, whole_solver, divide):
+    def solve(systems):
+        answers = [divide(A, b) for A, b in systems]
+        for A, b in systems:
+            A.data[:], b[:] = 1, 0
+        return answers
+
+    first, second = run([toy_problem], [whole_solver(solve), toy_solver(divide)], seed=95, repeats=2).tables[0].rows
+    assert first.solved() == second.solved() == 3
+
+
+# One matrix for many right-hand sides
+
+
+@pytest.fixture
+def one_matrix(toy_problem):
+    """Return the toy problem with one matrix object in all its systems."""
+
+    def make(rng, n, length):
+        A = diags_array(1 + rng.random(n), format="csr")
+        for _ in range(length):
+            yield A, rng.standard_normal(n)
+
+    return replace(toy_problem, make=make)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_matrix_that_stays_the_same_object_stays_one(one_matrix, toy_solver, whole_solver, divide, is_whole):
+    seen = []
+
+    def solve(A, b):
+        seen.append(A)
+        return divide(A, b)
+
+    solver = whole_solver(lambda systems: [solve(*system) for system in systems]) if is_whole else toy_solver(solve)
+    run([one_matrix], [solver], seed=96, repeats=1)
+    first, *others = seen[-3:]
+    assert all(A is first for A in others) and first is not seen[0]  # but every pass has its own copy
+
+
+def test_a_matrix_that_changes_is_another_object(toy_problem, toy_solver, divide):
+    seen = []
+    solver = toy_solver(lambda A, b: seen.append(A) or divide(A, b))
+    run([toy_problem], [solver], seed=97, repeats=1)
+    assert len({id(A) for A in seen}) == len(seen)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("one_matrix", 1), ("toy_problem", 3)])
+def test_the_preconditioner_is_made_once_for_each_matrix(request, name, expected, monkeypatch):
+    made = []
+    monkeypatch.setitem(PRECONDITIONERS, "jacobi", lambda A: made.append(A) or (lambda b: b / A.diagonal()))
+
+    def start(preconditioner, goal):
+        return lambda A, b: Answer(preconditioner(A)(b), success=True)
+
+    problem = replace(request.getfixturevalue(name), preconditioner="jacobi")
+    (row,) = run([problem], [Solver("preconditioned", "krylov", "a toy", start)], seed=98, repeats=1).tables[0].rows
+    assert row.solved() == 3
+    assert len(made) == 2 * min(expected, 2) + expected  # two passes of the warm-up over two systems, and one repeat
 
 
 def test_a_solver_may_warn_as_it_likes(toy_problem, toy_solver, divide):

@@ -47,8 +47,8 @@ def convection_diffusion_sequence(
 TWO_DIMENSIONS = Problem(
     name="convection2d",
     family="krylov",
-    says="convection and diffusion in a drifting wind, upwind: unsymmetric, easy with ILU(0)",
-    parameters={"n": 64, "dimension": 2, "diffusivity": 0.01, "drift": 0.9995, "length": 50},
+    says="convection and diffusion in a random wind, upwind: unsymmetric, easy with ILU(0)",
+    parameters={"n": 64, "dimension": 2, "diffusivity": 0.01, "drift": 0.9995, "length": 100},
     make=convection_diffusion_sequence,
     error=relative_residual,
     goal=1e-8,
@@ -61,4 +61,19 @@ THREE_DIMENSIONS = replace(
     says="the same in three dimensions, where factorisations fill in",
     parameters={**TWO_DIMENSIONS.parameters, "n": 28, "dimension": 3, "length": 20},
 )
-PROBLEMS = (TWO_DIMENSIONS, THREE_DIMENSIONS)
+
+
+def _independent(problem: Problem) -> Problem:
+    """Return the problem with every wind drawn afresh."""
+    says = f"{problem.says}; every wind drawn afresh"
+    return replace(
+        problem, name=f"{problem.name}-independent", says=says, parameters={**problem.parameters, "drift": 0.0}
+    )
+
+
+PROBLEMS = (
+    TWO_DIMENSIONS,
+    _independent(TWO_DIMENSIONS),
+    THREE_DIMENSIONS,
+    _independent(THREE_DIMENSIONS),
+)

@@ -42,7 +42,7 @@ DRIFTING = Problem(
     name="darcy2d",
     family="krylov",
     says="flow through a slowly changing random medium: symmetric positive definite, the home of direct solvers and CG",
-    parameters={"n": 64, "dimension": 2, "drift": 0.9995, "length": 50},
+    parameters={"n": 64, "dimension": 2, "drift": 0.9995, "length": 100},
     make=darcy_sequence,
     error=relative_residual,
     goal=1e-8,
@@ -57,4 +57,17 @@ INDEPENDENT = replace(
     parameters={**DRIFTING.parameters, "drift": 0.0},
     quick=None,
 )
-PROBLEMS = (DRIFTING, INDEPENDENT)
+
+
+def _larger(problem: Problem, n: int, length: int) -> Problem:
+    """Return the problem with n nodes an axis; a shorter sequence keeps the time of a run within bounds."""
+    family, _, ending = problem.name.partition("-")
+    name = "-".join(filter(None, (family, str(n), ending)))
+    return replace(problem, name=name, parameters={**problem.parameters, "n": n, "length": length}, quick=None)
+
+
+PROBLEMS = (
+    DRIFTING,
+    INDEPENDENT,
+    *(_larger(problem, n, length) for n, length in ((128, 30), (256, 10)) for problem in (DRIFTING, INDEPENDENT)),
+)

@@ -36,12 +36,12 @@ DRIFTING = Problem(
     name="helmholtz2d",
     family="krylov",
     says="indefinite, heterogeneous, drifting: the case that recycling is for",
-    parameters={"n": 64, "dimension": 2, "k0": 12.0, "amplitude": 0.1, "drift": 0.9995, "length": 50},
+    parameters={"n": 64, "dimension": 2, "k0": 12.0, "amplitude": 0.1, "drift": 0.9995, "length": 100},
     make=helmholtz_sequence,
     error=relative_residual,
     goal=1e-8,
     preconditioner="ilu0",
-    traits=frozenset({"real"}),
+    traits=frozenset({"real", "hermitian"}),
     quick={"length": 8},
 )
 INDEPENDENT = replace(
@@ -65,4 +65,28 @@ THREE_DIMENSIONS = replace(
     parameters={**DRIFTING.parameters, "n": 24, "dimension": 3, "k0": 15.0, "length": 20},
     quick=None,
 )
-PROBLEMS = (DRIFTING, INDEPENDENT, HARD, THREE_DIMENSIONS)
+THREE_DIMENSIONS_INDEPENDENT = replace(
+    THREE_DIMENSIONS,
+    name="helmholtz3d-independent",
+    says="three dimensions, every medium drawn afresh",
+    parameters={**THREE_DIMENSIONS.parameters, "drift": 0.0},
+)
+
+
+def _larger(problem: Problem, n: int, length: int) -> Problem:
+    """Return the problem with n nodes an axis; a shorter sequence keeps the time of a run within bounds."""
+    family, _, ending = problem.name.partition("-")
+    name = "-".join(filter(None, (family, str(n), ending)))
+    return replace(problem, name=name, parameters={**problem.parameters, "n": n, "length": length}, quick=None)
+
+
+PROBLEMS = (
+    DRIFTING,
+    INDEPENDENT,
+    HARD,
+    *(_larger(problem, n, length) for n, length in ((128, 30), (256, 5)) for problem in (DRIFTING, INDEPENDENT)),
+    THREE_DIMENSIONS,
+    THREE_DIMENSIONS_INDEPENDENT,
+    _larger(THREE_DIMENSIONS, 32, 10),
+    _larger(THREE_DIMENSIONS_INDEPENDENT, 32, 10),
+)

@@ -14,14 +14,15 @@ def start(preconditioner: Callable | None, goal: float, *, is_recycling: bool) -
     """Start a sequence without a recycled space."""
     from sparsesci.solvers import gcrodr
 
-    recycle = None
+    recycle = last = None
 
     def solve(A: Any, b: Any) -> Answer:
-        nonlocal recycle
+        nonlocal recycle, last
         M = preconditioner(A) if preconditioner else None
-        result = gcrodr(A, b, M=M, recycle=recycle, rtol=goal, maxiter=BUDGET)
+        is_same = A is last and recycle is not None
+        result = gcrodr(A, b, M=M, recycle=recycle, same_operator=is_same, rtol=goal, maxiter=BUDGET)
         if is_recycling:
-            recycle = result.recycle
+            recycle, last = result.recycle, A
         return Answer(result.x, result.success, {"matvecs": result.nmatvec})
 
     return solve

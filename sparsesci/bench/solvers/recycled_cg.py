@@ -13,13 +13,14 @@ def start(preconditioner: Callable | None, goal: float) -> Callable[..., Answer]
     """Start a sequence without a recycled space."""
     from sparsesci.solvers import recycled_cg
 
-    recycle = None
+    recycle = last = None
 
     def solve(A: Any, b: Any) -> Answer:
-        nonlocal recycle
+        nonlocal recycle, last
         M = preconditioner(A) if preconditioner else None
-        result = recycled_cg(A, b, M=M, recycle=recycle, rtol=goal, maxiter=BUDGET)
-        recycle = result.recycle
+        is_same = A is last and recycle is not None
+        result = recycled_cg(A, b, M=M, recycle=recycle, same_operator=is_same, rtol=goal, maxiter=BUDGET)
+        recycle, last = result.recycle, A
         return Answer(result.x, result.success, {"matvecs": result.nmatvec})
 
     return solve

@@ -15,14 +15,17 @@ def start(preconditioner: Callable | None, goal: float) -> Callable[..., Answer]
     """Start a sequence with an empty list of vectors, which SciPy fills and changes in place.
 
     ``discard_C=True`` is how it must be called when A changes: it would otherwise trust the products of the old A, and
-    never converge.
+    never converge. Where A is the same object again, the products are kept.
     """
     from scipy.sparse.linalg import gcrotmk
 
     kept: list = []
+    last = None
 
     def solve(A: Any, b: Any) -> Answer:
-        options = {"m": INNER_STEPS, "maxiter": BUDGET // INNER_STEPS, "CU": kept, "discard_C": True}
+        nonlocal last
+        options = {"m": INNER_STEPS, "maxiter": BUDGET // INNER_STEPS, "CU": kept, "discard_C": A is not last}
+        last = A
         return solve_counted(gcrotmk, A, b, preconditioner, rtol=goal, **options)
 
     return solve

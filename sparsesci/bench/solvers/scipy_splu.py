@@ -1,4 +1,4 @@
-"""SciPy's SuperLU: factorise and solve, every system anew."""
+"""SciPy's SuperLU: factorise and solve, every matrix anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..remembering import remembering
 from ..solver import Answer, Solver
 
 
@@ -14,16 +15,21 @@ def start(preconditioner: Callable | None, goal: float) -> Callable[..., Answer]
     """Start a sequence; a direct solver needs neither preconditioner nor goal.
 
     Its ordering follows from the sparsity pattern, looked at once a sequence: minimum degree on ``A + A^T`` with pivots
-    from the diagonal where the pattern is symmetric, half again as fast there as the default, COLAMD.
+    from the diagonal where the pattern is symmetric, half again as fast there as the default, COLAMD. The factors are
+    kept as long as the matrix is the same object.
     """
     from scipy.sparse.linalg import splu
 
     options: dict[str, Any] = {}
 
-    def solve(A: Any, b: Any) -> Answer:
+    @remembering
+    def factorise(A: Any) -> Any:
         if not options:
             options.update(options_for(A))
-        return Answer(splu(A.tocsc(), **options).solve(b), success=True)
+        return splu(A.tocsc(), **options)
+
+    def solve(A: Any, b: Any) -> Answer:
+        return Answer(factorise(A).solve(b), success=True)
 
     return solve
 
@@ -41,4 +47,4 @@ def has_symmetric_pattern(A: Any) -> bool:
     return np.array_equal(rows.indptr, columns.indptr) and np.array_equal(rows.indices, columns.indices)
 
 
-SOLVERS = (Solver("scipy-splu", "krylov", "sparse LU, factorised anew for every system", start, peer="scipy"),)
+SOLVERS = (Solver("scipy-splu", "krylov", "sparse LU, factorised anew for every matrix", start, peer="scipy"),)

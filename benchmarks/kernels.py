@@ -86,16 +86,6 @@ def cases(n):
             rivals["scipy spilu"] = lambda: scipy.sparse.linalg.spilu(A.tocsc(), drop_tol=0, fill_factor=1)
         yield name, work, rivals
     M = ilu0_preconditioner(A)  # the kernels above have written into its factors
-    merged = (*M.pattern[:2], csr.data, M.pattern.diagonal)
-    yield (
-        "split_factors",
-        "L, U and D of a merged factorisation",
-        {
-            "kernel": lambda: incomplete.split_factors(*merged, *M.factors.triangles),
-            "reference": lambda: factors.split_factors.reference(*merged, *M.factors.triangles),
-        },
-    )
-    M = ilu0_preconditioner(A)
     operator, b, _, preconditioner = linear_system(A, b, None, M)
     W, Z, G = np.zeros((BASIS + 1, n)), np.zeros((1, n)), np.zeros((BASIS + 1, BASIS))
     null, estimates, beta = np.zeros(BASIS + 1), np.zeros(BASIS), np.linalg.norm(b)
@@ -199,17 +189,18 @@ def relaxation_cases(A, csr, b):
     """Yield the kernels of SSOR and SOR, which need a diagonal and nothing else of the matrix."""
     from sparsesci._cpu import relaxation
     from sparsesci.solvers.krylov import sor, ssor
+    from sparsesci.solvers.krylov.pattern import on_pattern
 
     n = b.size
     diagonal = np.empty(n, np.int64)
     relaxation.find_diagonal(*csr, diagonal)
-    merged = csr.data.copy()
+    pattern, data, room = on_pattern(A, None, "SSOR")
 
     def sweep(sweeps):
         x, r, delta, norms = np.zeros(n), b.copy(), np.empty(n), np.empty(1)
         sweeps(csr, diagonal, 1.0 / csr.data[diagonal], 1.0, x, r, delta, norms, 0.0, np.inf)
 
-    forms = {"find_diagonal": (*csr, diagonal), "ssor": (csr.indptr, csr.indices, merged, diagonal, 1.0)}
+    forms = {"find_diagonal": (*csr, diagonal), "ssor": (*pattern, data, 1.0, *room.triangles)}
     for name, arguments in forms.items():
         kernel, reference = getattr(relaxation, name), getattr(ssor, name).reference
         rivals = {"kernel": lambda k=kernel, a=arguments: k(*a), "reference": lambda k=reference, a=arguments: k(*a)}

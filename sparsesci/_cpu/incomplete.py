@@ -127,26 +127,3 @@ def ic0(indptr, indices, diagonal, data, shift, smallest, lower, upper, inverse_
             return i
         inverse_diagonal[i] = 1 / pivot
     return -1
-
-
-@njit(cache=True, nogil=True)
-def split_factors(indptr, indices, data, diagonal, lower, upper, inverse_diagonal):
-    """Fill L, the reversed (I + U) and D^-1 from the merged factors of `ilu0`."""
-    n = indptr.size - 1
-    filled = 0
-    for i in range(n):
-        for p in range(indptr[i], diagonal[i]):
-            lower.indices[filled] = indices[p]
-            lower.data[filled] = data[p]
-            filled += 1
-        lower.indptr[i + 1] = filled
-    filled = 0
-    for stored in range(n):
-        i = n - 1 - stored
-        inverse = 1 / data[diagonal[i]]
-        inverse_diagonal[i] = inverse
-        for p in range(np.int64(indptr[i + 1]) - 1, diagonal[i], -1):
-            upper.indices[filled] = indices[p]
-            upper.data[filled] = data[p] * inverse
-            filled += 1
-        upper.indptr[stored + 1] = filled

@@ -20,14 +20,27 @@ def find_diagonal(indptr, indices, data, diagonal):
 
 
 @njit(cache=True, nogil=True)
-def ssor(indptr, indices, data, diagonal, omega):
-    """Overwrite ``data`` by the merged factors of SSOR; see the reference."""
-    for i in range(diagonal.size):
+def ssor(indptr, indices, diagonal, data, omega, lower, upper, inverse_diagonal):
+    """Fill the factors of SSOR and return the first row without a usable diagonal entry, or -1; see the reference."""
+    n = diagonal.size
+    for i in range(n):
+        d = data[diagonal[i]]
+        if d == 0 or not np.isfinite(1 / d):
+            return i
+        inverse_diagonal[i] = 1 / d
+    filled = 0
+    for i in range(n):
         for p in range(np.int64(indptr[i]), diagonal[i]):
-            data[p] /= (2 - omega) * data[diagonal[indices[p]]]
-        data[diagonal[i]] /= omega * (2 - omega)
-        for p in range(diagonal[i] + 1, np.int64(indptr[i + 1])):
-            data[p] /= 2 - omega
+            lower.data[filled] = omega * data[p] * inverse_diagonal[indices[p]]
+            filled += 1
+    filled = 0
+    for i in range(n - 1, -1, -1):
+        for p in range(np.int64(indptr[i + 1]) - 1, diagonal[i], -1):
+            upper.data[filled] = omega * data[p] * inverse_diagonal[i]
+            filled += 1
+    for i in range(n):
+        inverse_diagonal[i] *= omega * (2 - omega)
+    return -1
 
 
 @njit(cache=True, nogil=True)

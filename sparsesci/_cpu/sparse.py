@@ -78,11 +78,27 @@ def solve_triangles(lower, upper, inverse_diagonal, x, y):
 
 @njit(cache=True, nogil=True)
 def solve_factors_rows(M, X, Y):
-    """Apply `solve_factors` to every row of X (k, n), four at a time: they hide each other's latency."""
-    lower, upper, inverse_diagonal, rows, _ = M
+    """Apply `solve_factors` to every row of X (k, n)."""
+    lower, upper, inverse_diagonal, rows, columns = M
     k, n = X.shape
-    k_in_blocks = 0 if rows.size else k - k % 4
-    for block in range(0, k_in_blocks, 4):
+    if rows.size == 0:
+        solve_triangles_rows(lower, upper, inverse_diagonal, X, Y)
+        return
+    Z = np.empty_like(Y)
+    for row in range(k):
+        for i in range(n):
+            Z[row, i] = X[row, rows[i]]
+    solve_triangles_rows(lower, upper, inverse_diagonal, Z, Z)
+    for row in range(k):
+        for i in range(n):
+            Y[row, columns[i]] = Z[row, i]
+
+
+@njit(cache=True, nogil=True)
+def solve_triangles_rows(lower, upper, inverse_diagonal, X, Y):
+    """Apply `solve_triangles` to every row of X (k, n), four at a time: they hide each other's latency."""
+    k, n = X.shape
+    for block in range(0, k - 3, 4):
         y0, y1, y2, y3 = Y[block], Y[block + 1], Y[block + 2], Y[block + 3]
         for i in range(n):
             t0, t1, t2, t3 = X[block, i], X[block + 1, i], X[block + 2, i], X[block + 3, i]
@@ -104,8 +120,8 @@ def solve_factors_rows(M, X, Y):
                 t2 -= entry * y2[j]
                 t3 -= entry * y3[j]
             y0[i], y1[i], y2[i], y3[i] = t0, t1, t2, t3
-    for row in range(k_in_blocks, k):
-        solve_factors(M, X[row], Y[row])
+    for row in range(k - k % 4, k):
+        solve_triangles(lower, upper, inverse_diagonal, X[row], Y[row])
 
 
 @njit(cache=True, nogil=True)

@@ -142,18 +142,6 @@ def sorted_csr(A: Any, method: str, *, copy: bool = False):
     return csr
 
 
-def from_merged(indptr, indices, data, diagonal, name: str) -> FactoredPreconditioner:
-    """Return the preconditioner whose L, D and D (I + U) share the rows of one matrix, with unit L left out.
-
-    ``diagonal`` holds the positions of D in ``data``.
-    """
-    n, n_lower = diagonal.size, int((diagonal - indptr[:-1]).sum())
-    lower, upper = empty_csr(n, n_lower, data.dtype), empty_csr(n, data.size - n - n_lower, data.dtype)
-    factors = Factors(lower, upper, np.empty(n, data.dtype))
-    split_factors(indptr, indices, data, diagonal, *factors.triangles)
-    return FactoredPreconditioner(factors, name)
-
-
 def empty_csr(n: int, n_entries: int, dtype: Any) -> CSR:
     """Return room for a matrix of n rows, zero until its arrays are filled."""
     index = index_dtype(n, n_entries)
@@ -181,23 +169,3 @@ def solve_factors_rows(factors, X, Y):
     """Set each row of Y (k, n) to M times that row of X."""
     for x, y in zip(X, Y, strict=True):
         solve_factors.reference(factors, x, y)
-
-
-@kernel(cpu="sparsesci._cpu.incomplete:split_factors")
-def split_factors(indptr, indices, data, diagonal, lower, upper, inverse_diagonal):
-    """Fill L, the reversed I + U and D^-1 from the merged factors of `ilu0`."""
-    inverse_diagonal[:] = 1 / data[diagonal]
-    n = diagonal.size
-    begin_lower = begin_upper = 0
-    for i in range(n):
-        left = slice(int(indptr[i]), int(diagonal[i]))
-        end = begin_lower + left.stop - left.start
-        lower.indices[begin_lower:end], lower.data[begin_lower:end] = indices[left], data[left]
-        lower.indptr[i + 1] = begin_lower = end
-    for stored in range(n):
-        i = n - 1 - stored
-        right = slice(int(diagonal[i]) + 1, int(indptr[i + 1]))
-        end = begin_upper + right.stop - right.start
-        upper.indices[begin_upper:end] = indices[right][::-1]
-        upper.data[begin_upper:end] = data[right][::-1] * inverse_diagonal[i]
-        upper.indptr[stored + 1] = begin_upper = end

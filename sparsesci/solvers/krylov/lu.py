@@ -19,9 +19,10 @@ from sparsesci._lib import validate, xp
 from sparsesci._lib.dispatch import kernel
 from sparsesci._lib.operator import CSR
 
-from .factors import Factors, cast, empty_csr, solve_factors, sorted_csr
+from .factors import Factors, cast, empty_csr, solve_factors, solve_factors_rows, sorted_csr
 
 DENSE_FACTORS = 120  # entries a row: beyond, SuperLU's solve by blocks is as fast as one by rows
+MANY_COLUMNS = 8  # solves that pay for the conversion to rows
 DIAGONAL_PIVOT = 0.1  # of the largest entry of its column; 1e-3 costs a digit or two and saves nothing
 
 
@@ -48,11 +49,14 @@ class LUPreconditioner:
             raise TypeError("the LU preconditioner solves on the host: pass NumPy vectors, or a Jacobi preconditioner")
         if xp.is_complex(x.dtype) and not xp.is_complex(self.dtype):
             return self(x.real) + 1j * self(x.imag)
-        if self._factors is None or x.ndim == 2:
+        factors = self._factors
+        if x.ndim == 2 and x.shape[1] >= MANY_COLUMNS:
+            factors = self.kernel_arguments(self.dtype)
+        if factors is None:
             return self._solve(np.asarray(x, dtype=self.dtype))
-        x = np.ascontiguousarray(x, dtype=self.dtype)
-        solve_factors(self._factors, x, y := np.empty_like(x))
-        return y
+        rows = np.ascontiguousarray(x.T, dtype=self.dtype)
+        (solve_factors if x.ndim == 1 else solve_factors_rows)(factors, rows, result := np.empty_like(rows))
+        return result.T
 
     matvec = __call__
     matmat = __call__

@@ -39,7 +39,9 @@ def on_pattern(A: Any, like: FactoredPreconditioner | None, method: str) -> tupl
     else:
         pattern, room = getattr(like, "pattern", None), getattr(like, "factors", None)
         if pattern is None:
-            raise TypeError(f"like is a {getattr(like, 'name', type(like).__name__)}: an ILU(0) or IC(0) is needed")
+            raise TypeError(
+                f"like is a {getattr(like, 'name', type(like).__name__)}: an ILU(0), IC(0) or SSOR is needed"
+            )
         data = _entries_on(pattern, A, method)
         room = Factors(
             room.lower._replace(data=np.empty(room.lower.data.size, data.dtype)),

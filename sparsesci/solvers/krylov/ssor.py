@@ -19,10 +19,13 @@ from sparsesci._lib import validate
 from sparsesci._lib.dispatch import kernel
 from sparsesci._lib.operator import csr_arrays
 
-from .factors import FactoredPreconditioner, from_merged, sorted_csr
+from .factors import FactoredPreconditioner
+from .pattern import on_pattern
 
 
-def ssor_preconditioner(A: Any, omega: float = 1.0) -> FactoredPreconditioner:
+def ssor_preconditioner(
+    A: Any, omega: float = 1.0, *, like: FactoredPreconditioner | None = None
+) -> FactoredPreconditioner:
     """Return the preconditioner ``M = (2 - omega) (D / omega + U)^-1 (D / omega) (D / omega + L)^-1``.
 
     D is the diagonal of A, L and U are its strict triangles. In the factored form of this package,
@@ -37,6 +40,8 @@ def ssor_preconditioner(A: Any, omega: float = 1.0) -> FactoredPreconditioner:
     omega : float
         The relaxation factor, ``0 < omega < 2``; 1 is symmetric Gauss-Seidel. A sequence of systems learns a good one
         by an `OmegaTuner`.
+    like : FactoredPreconditioner, optional
+        An SSOR, ILU(0) or IC(0) of a matrix with the same pattern: what follows from the pattern is taken from it.
 
     Returns
     -------
@@ -70,12 +75,11 @@ def ssor_preconditioner(A: Any, omega: float = 1.0) -> FactoredPreconditioner:
     (50, 6)
     """
     omega = relaxation_factor(omega)
-    A = sorted_csr(A, "SSOR", copy=True)
-    validate.finite(A, "A")
-    indptr, indices, data = csr_arrays(A, A.dtype)
-    diagonal = diagonal_positions(A, "SSOR")
-    ssor(indptr, indices, data, diagonal, omega)
-    return from_merged(indptr, indices, data, diagonal, f"SSOR({omega:g})")
+    pattern, data, factors = on_pattern(A, like, "SSOR")
+    row = ssor(*pattern, data, omega, *factors.triangles)
+    if row >= 0:
+        raise ValueError(zero_on_diagonal(row, "SSOR"))
+    return FactoredPreconditioner(factors, f"SSOR({omega:g})", pattern)
 
 
 def relaxation_factor(omega: Any) -> float:
@@ -94,10 +98,13 @@ def diagonal_positions(A, method: str) -> np.ndarray:
     diagonal = np.empty(A.shape[0], np.int64)
     row = find_diagonal(indptr, indices, data, diagonal)
     if row >= 0:
-        raise ValueError(
-            f"A[{row}, {row}] is zero: {method} divides by the diagonal; reorder A so that it has none, or use gcrodr"
-        )
+        raise ValueError(zero_on_diagonal(row, method))
     return diagonal
+
+
+def zero_on_diagonal(row: int, method: str) -> str:
+    """Say that a method divides by a diagonal entry that is zero."""
+    return f"A[{row}, {row}] is zero: {method} divides by the diagonal; reorder A so that it has none, or use gcrodr"
 
 
 @kernel(cpu="sparsesci._cpu.relaxation:find_diagonal")
@@ -113,14 +120,20 @@ def find_diagonal(indptr, indices, data, diagonal):
 
 
 @kernel(cpu="sparsesci._cpu.relaxation:ssor")
-def ssor(indptr, indices, data, diagonal, omega):
-    """Overwrite ``data`` by what an LU factorisation of the inverse of M leaves.
+def ssor(indptr, indices, diagonal, data, omega, lower, upper, inverse_diagonal):
+    """Fill ``omega L D^-1``, the reversed rows of ``omega D^-1 U``, and ``omega (2 - omega) D^-1``.
 
-    ``M^-1 = (I + L') U'`` with ``L' = omega L D^-1`` and ``U' = (D + omega U) / (omega (2 - omega))``.
+    Returns the first row whose diagonal entry has no finite inverse, or -1.
     """
-    d = data[diagonal]
-    for i, (begin, end) in enumerate(pairwise(indptr)):
-        left, right = slice(int(begin), int(diagonal[i])), slice(int(diagonal[i]) + 1, int(end))
-        data[left] *= omega / d[indices[left]]
-        data[diagonal[i]] = d[i] / (omega * (2 - omega))
-        data[right] /= 2 - omega
+    n = diagonal.size
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        inverse = 1 / data[diagonal]
+    if not np.isfinite(inverse).all():
+        return int(np.argmin(np.isfinite(inverse)))
+    inverse_diagonal[:] = omega * (2 - omega) * inverse
+    for i in range(n):
+        left, right = slice(int(indptr[i]), int(diagonal[i])), slice(int(diagonal[i]) + 1, int(indptr[i + 1]))
+        lower.data[int(lower.indptr[i]) : int(lower.indptr[i + 1])] = omega * data[left] * inverse[indices[left]]
+        above = slice(int(upper.indptr[n - 1 - i]), int(upper.indptr[n - i]))
+        upper.data[above] = omega * data[right][::-1] * inverse[i]
+    return -1

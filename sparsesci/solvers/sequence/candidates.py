@@ -43,6 +43,7 @@ PRECONDITIONERS: dict[str, Callable] = {
 }
 VARIABLES = {"gcrodr": "u", "recycled_cg": "x", "recycled_minres": "x"}  # in which a recycled space is kept
 DEFINITE_ONLY = ("recycled_cg", "cg")  # of them, A; MINRES needs a definite M
+REFRESHED = ("ilu0", "ic0", "ssor")  # whose pattern can be handed on
 KEPT = ("lu", "amg")  # dear enough to serve more than one matrix
 LEARNING = (0.35, 0.8, 1.0)  # by how much a method that recycles may still fall after 1, 2, more systems
 MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
@@ -104,11 +105,26 @@ class Candidate:
         """Return which preconditioner there is for a matrix: "none", "own" or "stale"."""
         return "own" if self.made_for == matrix else "stale" if self.made_for else "none"
 
+    def has_factors_of(self, matrix: int) -> bool:
+        """Whether it has complete factors of a matrix."""
+        return self.preconditioner == "lu" and self.made_for == matrix
+
     @property
     def may_improve(self) -> float:
         """By how much its cost may still fall as it learns."""
         learns = METHODS.get(self.method, (None, 0))[1] > 0
         return LEARNING[min(self.cost.n_trials, len(LEARNING) - 1)] if learns else 1.0
+
+    def renew(self, A: Any, matrix: int) -> None:
+        """Make the preconditioner for a matrix, by what is known of its pattern where that has not changed."""
+        if self.M is not None and self.preconditioner in REFRESHED:
+            try:
+                self.M = self.make(A, like=self.M)
+            except ValueError:  # another pattern, or the pivot of this one breaks down: then so it does below
+                self.M = self.make(A)
+        else:
+            self.M = self.make(A)
+        self.made_for = matrix
 
     def forget(self) -> None:
         """Drop the preconditioner, and what was recycled with it."""
@@ -158,8 +174,10 @@ def automatic_preconditioners(method: str, kind: Kind) -> list[str]:
         return ["jacobi", "lu"]
     if method in ("minres", "recycled_minres"):
         return ["ilu0"]  # definite more often than the matrix
-    if method in ("cg", "recycled_cg"):
-        return ["ic0", "lu", *(["amg"] if has_amg(kind) else [])]
+    if method == "recycled_cg":
+        return ["ic0", "lu"]
+    if method == "cg":
+        return ["ic0", "ssor", "lu", *(["amg"] if has_amg(kind) else [])]
     return ["ilu0", "lu"]
 
 

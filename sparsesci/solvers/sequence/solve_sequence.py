@@ -11,7 +11,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -81,7 +80,8 @@ def solve_sequence(
         So many threads (-1: one a core), each with an equal stretch of the ordered sequence; or something like
         ``Executor.map``, which gets stretches of 20 systems. Without: this thread.
     tuner : OmegaTuner, optional
-        Chooses omega for the SSOR preconditioner, which is then the only one, and learns from the iterations.
+        Chooses omega for the SSOR preconditioner, which is then the only one, and learns from the iterations. Without,
+        SSOR has a tuner of its own.
     callback : callable, optional
         ``callback(result)`` with the `SystemResult` of each system when it has been solved (with workers: when its
         stretch has come back). Raise ``StopIteration`` in it to stop.
@@ -125,7 +125,12 @@ def solve_sequence(
 
     results: dict[int, SystemResult] = {}
     recycled = recycle
-    solved = _spread(walk, workers, systems, order) if is_spread else _alone(walk, systems, order, contexts)
+    if is_spread:
+        solved = _spread(walk, workers, systems, order)
+    else:
+        # A callback sees each system when it has been solved, and tells a tuner's contexts apart: no runs then.
+        one_by_one = callback is not None or tuner is not None
+        solved = _alone(walk, systems, order, contexts, one_by_one=one_by_one)
     try:
         for index, answer, space in solved:
             results[index], recycled = answer, space
@@ -203,20 +208,57 @@ def _contexts(tuner: OmegaTuner | None, features: Any) -> np.ndarray | None:
 
 
 def _alone(
-    walk: Callable[..., Walk], systems: Any, order: np.ndarray | None, contexts: np.ndarray | None
+    walk: Callable[..., Walk], systems: Any, order: np.ndarray | None, contexts: np.ndarray | None, *, one_by_one: bool
 ) -> Iterator[tuple[int, SystemResult, RecycleSpace | None]]:
     """Solve in this thread; yield number, answer and recycled space as each is done."""
     walker = walk(length=None if order is None else len(order))
     numbered = enumerate(systems) if order is None else ((int(i), systems[i]) for i in order)
-    sharing = repeat(0) if order is None else _sharing([systems[i] for i in order])
-    for (index, item), columns in zip(numbered, sharing, strict=False):
-        context = None if contexts is None else float(contexts[index])
+    for run in _runs(numbered, one_by_one=one_by_one or order is None):
+        index = run[0][0]
         try:
-            answer = walker.solve(*_system(item), context=context, sharing=columns)
+            A, b = _system(run[0][1])
+            if len(run) == 1:
+                context = None if contexts is None else float(contexts[index])
+                answers = iter([walker.solve(A, b, context=context)])
+            else:
+                answers = walker.solve_shared(A, [item[1] for _, item in run])
+            for index, _ in run:
+                yield index, next(answers), walker.recycle
         except Exception as error:
             error.add_note(f"this was systems[{index}]")
             raise
-        yield index, answer, walker.recycle
+
+
+def _runs(numbered: Iterable[tuple[int, Any]], *, one_by_one: bool) -> Iterator[list[tuple[int, Any]]]:
+    """Yield the systems in runs of vectors that share one object for a matrix, or each by itself."""
+    run: list[tuple[int, Any]] = []
+    for index, item in numbered:
+        if run and (one_by_one or not _are_alike(run[-1][1], item)):
+            yield run
+            run = []
+        run.append((index, item))
+        if one_by_one:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _are_alike(item: Any, following: Any) -> bool:
+    """Whether two systems have one object for a matrix, and finite host vectors of one dtype and length."""
+    if callable(item) or callable(following) or not len(item) == len(following) == 2:
+        return False
+    (A, b), (B, c) = item, following
+    return (
+        A is B
+        and not callable(A)
+        and xp.is_numpy(b)
+        and xp.is_numpy(c)
+        and b.ndim == c.ndim == 1
+        and b.shape == c.shape
+        and b.dtype == c.dtype
+        and bool(np.isfinite(b).all() and np.isfinite(c).all())
+    )
 
 
 def _spread(
@@ -243,7 +285,7 @@ def _solve_stretch(walk: Callable[..., Walk], stretch: list[tuple[int, Any]]):
     numbers, items = [index for index, _ in stretch], [item for _, item in stretch]
     answers, recycled = [], None
     try:
-        for place, answer, space in _alone(walk, items, np.arange(len(items)), None):
+        for place, answer, space in _alone(walk, items, np.arange(len(items)), None, one_by_one=False):
             answers.append((numbers[place], answer))
             recycled = space
     except Exception as error:
@@ -257,18 +299,6 @@ def _system(item: Any) -> tuple[Any, Any]:
     if not (isinstance(made, tuple | list) and len(made) == 2):
         raise TypeError(f"a system is a {type(made).__name__}: a pair (A, b) is needed, or a function that returns one")
     return made
-
-
-def _sharing(items: Sequence[Any]) -> Iterator[int]:
-    """Yield for each item how many right-hand sides follow that have the same object for a matrix, its own included."""
-    sums = [0] * (len(items) + 1)
-    for i in reversed(range(len(items))):
-        if callable(items[i]):
-            continue
-        A, b = _system(items[i])
-        follows = i + 1 < len(items) and not callable(items[i + 1]) and A is items[i + 1][0]
-        sums[i] = (np.shape(b)[1] if np.ndim(b) == 2 else 1) + (sums[i + 1] if follows else 0)
-    return iter(sums[:-1])
 
 
 def _in_callers_order(

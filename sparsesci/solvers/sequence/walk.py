@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from sparsesci._lib import validate, xp
 from sparsesci._lib.result import Status
 from sparsesci._lib.xp import norm
 
+from ..krylov.omega_tuner import OmegaTuner
 from ..krylov.recycle import RecycleSpace, check_recycle
 from ..krylov.result import KrylovResult, failures_are_handled
 from ..krylov.ssor import ssor_preconditioner
@@ -47,6 +48,8 @@ from .result import Attempt, SystemResult
 from .system import Kind, Looking, System, seconds_of_a_product, symmetry
 
 FEWEST_ITERATIONS = 5
+COLUMNS_AT_ONCE = 32  # right-hand sides that share a matrix and its factors
+LEARNS_ALONE = 20240917  # seed of the tuner that nobody else brings
 SHORTEST = 1e-7  # seconds: what the clock cannot tell from nothing
 
 
@@ -65,13 +68,14 @@ class Walk:
         self.method, self.preconditioner = method, preconditioner
         self.rtol, self.atol, self.maxiter = rtol, atol, maxiter
         self.recycle: RecycleSpace | None = recycle
-        self.tuner, self.length = tuner, length
+        self.length = length
+        self.tuner = OmegaTuner(rng=LEARNS_ALONE) if tuner is None else tuner
         self.candidates: dict[str, Candidate] = {}
         self._kind: Kind | None = None
         self._looking, self._guess = Looking(), Guess()
         self._n_systems = self._n_sharing = self._last_matrix = 0
         self._seconds = self._seconds_of_trials = 0.0
-        self._omega = 1.0
+        self._context: float | None = None  # of the system that is being solved
         self._clock = time.thread_time
 
     def solve(self, A: Any, b: Any, *, context: float | None = None, sharing: int = 0) -> SystemResult:
@@ -88,6 +92,35 @@ class Walk:
         self._n_systems += 1
         self._seconds += result.time
         return result
+
+    def solve_shared(self, A: Any, right_hand_sides: Sequence[Any]) -> Iterator[SystemResult]:
+        """Solve vectors with one matrix: the first as any other, the rest together if it was factors that did it."""
+        first = self.solve(A, right_hand_sides[0], sharing=len(right_hand_sides))
+        yield first
+        done = 1
+        factors = next((one.M for one in self.candidates.values() if one.has_factors_of(self._last_matrix)), None)
+        while done < len(right_hand_sides):
+            together = right_hand_sides[done : done + COLUMNS_AT_ONCE]
+            if first.method == "direct" and factors is not None:
+                yield from self._solve_together(A, together, factors)
+            else:
+                yield from (self.solve(A, b, sharing=len(right_hand_sides) - done - i) for i, b in enumerate(together))
+            done += len(together)
+
+    def _solve_together(self, A: Any, right_hand_sides: Sequence[Any], factors: Any) -> Iterator[SystemResult]:
+        begin = self._clock()
+        system = self._looking.at(A, np.stack(right_hand_sides, axis=1))
+        X = factors(system.b)
+        residuals, sizes = (np.linalg.norm(part, axis=0) for part in (system.b - system.operator(X), system.b))
+        goals = np.maximum(self.rtol * sizes, self.atol)
+        seconds = (self._clock() - begin) / len(right_hand_sides)
+        for b, x, residual, goal in zip(right_hand_sides, X.T.copy(), residuals, goals, strict=True):
+            if residual <= goal:
+                attempt = Attempt("direct", Status.CONVERGED, 0, 1, 0.0, seconds, 0)
+                self._n_systems, self._seconds = self._n_systems + 1, self._seconds + seconds
+                yield solved_exactly(x, residual, goal, attempt)
+            else:
+                yield self.solve(A, b)
 
     def _begin(self, system: System) -> None:
         """Begin with new beliefs: the systems are of another kind than those before."""
@@ -118,8 +151,7 @@ class Walk:
     def _solve(self, system: System, outlook: Outlook, context: float | None, begin: float) -> SystemResult:
         products_before = system.operator.nmatvec
         x0 = self._guess.at(system.operator, system.b)  # 2
-        if self.tuner is not None:
-            self._omega = self.tuner.ask(context)
+        self._context = context
         attempts: list[Attempt] = []
         best, least = None, math.inf
         for one, seconds in self._turns(system, outlook):  # 3, 4
@@ -133,8 +165,6 @@ class Walk:
             if best is None or size < least:
                 best, least = result, size
                 x0 = result.x if size < 1 else x0
-        if self.tuner is not None and attempts[-1].nit:
-            self.tuner.tell(attempts[-1].nit)
         return SystemResult(
             x=best.x,
             status=best.status,
@@ -207,13 +237,11 @@ class Walk:
     def _renew(self, one: Candidate, system: System, sharing: float) -> bool:
         """Make the preconditioner of a method for this matrix if that is worth it; return whether it was."""
         _, is_worth_it = one.cost.next(sharing, has=one.has(system.matrix))
-        if self.tuner is not None and one.preconditioner == "ssor":
-            one.M = ssor_preconditioner(system.A, self._omega)
-        elif is_worth_it:
-            one.M = one.make(system.A)
-        else:
+        if one.preconditioner == "ssor":
+            one.make = partial(ssor_preconditioner, omega=self.tuner.ask(self._context))
+        elif not is_worth_it:
             return False
-        one.made_for = system.matrix
+        one.renew(system.A, system.matrix)
         return True
 
     def _run(
@@ -228,6 +256,8 @@ class Walk:
         if seconds < math.inf:
             most = min(most, max(FEWEST_ITERATIONS, int(seconds / one.seconds_per_iteration)))
         result = solve(one, system, x0, rtol=self.rtol, atol=self.atol, maxiter=most)
+        if one.preconditioner == "ssor" and result.nit:
+            self.tuner.tell(result.nit)
         self.recycle = one.recycle if one.recycle is not None else self.recycle
         return result, False
 
@@ -279,9 +309,20 @@ def solve_exactly(system: System, M: Any, x0: Any, *, rtol: float, atol: float) 
     if not all(residual <= goal for residual, goal in zip(residuals, goals, strict=True)):
         return None, x if np.isfinite(residuals).all() else x0
     worst = max(range(len(goals)), key=lambda j: residuals[j])
-    message = f"converged, ||r|| = {residuals[worst]:.2e} <= {goals[worst]:.2e} by a factorisation"
+    message = exact_message(residuals[worst], goals[worst])
     seconds = time.perf_counter() - begin
     return KrylovResult(x, Status.CONVERGED, message, 0, seconds, 0, tuple(residuals)), x
+
+
+def solved_exactly(x: Any, residual: float, goal: float, attempt: Attempt) -> SystemResult:
+    """Return the result of one of several right-hand sides that were solved together by factors."""
+    message = exact_message(residual, goal)
+    return SystemResult(x, attempt.status, message, 0, attempt.seconds, attempt.nmatvec, attempt.method, (attempt,))
+
+
+def exact_message(residual: float, goal: float) -> str:
+    """Say how well factors have solved a system."""
+    return f"converged, ||r|| = {residual:.2e} <= {goal:.2e} by a factorisation"
 
 
 def no_attempt(one: Candidate, system: System, seconds: float, reason: str) -> tuple[Attempt, KrylovResult]:

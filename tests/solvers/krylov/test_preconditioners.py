@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 from sparsesci._cpu import sparse as compiled
 from sparsesci._lib.operator import CSR, csr_arrays
 from sparsesci.solvers import gcrodr, ilu0_preconditioner, jacobi_preconditioner
-from sparsesci.solvers.krylov.factors import Factors, empty_csr, solve_factors, solve_factors_rows, split_factors
+from sparsesci.solvers.krylov.factors import Factors, empty_csr, solve_factors, solve_factors_rows
 from sparsesci.solvers.krylov.ilu0 import ilu0
 from sparsesci.solvers.krylov.pattern import Pattern, find_pivots, split_pattern
 
@@ -132,17 +132,6 @@ def test_the_compiled_cut_is_that_of_the_reference(n, density):
     for part, reference in zip(found, expected[:2], strict=True):
         np.testing.assert_array_equal(part.indptr, reference.indptr)
         np.testing.assert_array_equal(part.indices, reference.indices)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "density"), SHAPES)
-def test_the_compiled_split_is_that_of_the_reference(n, density, dtype):
-    pattern, data, expected = cut(random_matrix(n, density, seed=6131, dtype=dtype))
-    merged = (*pattern[:2], data, pattern.diagonal)
-    split_factors.reference(*merged, *expected.triangles)
-    found = Factors(*(CSR(*map(np.zeros_like, part)) for part in expected[:2]), np.empty(n, dtype))
-    split_factors(*merged, *found.triangles)
-    assert_same_factors(found, expected, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -364,7 +353,7 @@ def test_the_first_row_of_another_pattern_is_named():
     ("like", "error", "message"),
     [
         (ilu0_preconditioner(np.eye(4)), ValueError, r"A has shape \(3, 3\) and like \(4, 4\)"),
-        (jacobi_preconditioner(np.eye(3)), TypeError, r"like is a Jacobi: an ILU\(0\) or IC\(0\) is needed"),
+        (jacobi_preconditioner(np.eye(3)), TypeError, r"like is a Jacobi: an ILU\(0\), IC\(0\) or SSOR is needed"),
         (np.eye(3), TypeError, "like is a ndarray"),
     ],
 )

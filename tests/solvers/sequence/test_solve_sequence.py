@@ -123,6 +123,34 @@ def test_one_matrix_is_factored_once():
     assert [attempt.setup_seconds > 0 for attempt in result.attempts] == [True] + 11 * [False]
 
 
+def test_many_right_hand_sides_are_solved_together_and_each_is_checked():
+    (A, _), *_ = drifting("indefinite", 1, seed=1216)
+    rng = np.random.default_rng(1220)
+    systems = [(A, rng.standard_normal(A.shape[0])) for _ in range(75)]
+    result = solve_sequence(systems, method="direct", rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert sum(attempt.setup_seconds > 0 for attempt in result.attempts) == 1
+    assert all(one.nmatvec == 1 and "<=" in one.message for one in result.results)
+
+
+def test_a_broken_right_hand_side_among_many_loses_nothing():
+    (A, _), *_ = drifting("definite", 1, seed=1224)
+    systems = [(A, np.cos(i + np.arange(A.shape[0]))) for i in range(9)]
+    systems[5][1][7] = np.inf
+    with pytest.raises(ValueError, match=r"b\[7\] is inf") as caught:
+        solve_sequence(systems, rtol=RTOL)
+    assert "this was systems[5]" in caught.value.__notes__
+    assert [one is not None for one in caught.value.partial_result.results] == 5 * [True] + 4 * [False]
+
+
+def test_ssor_learns_its_omega_by_itself():
+    systems = drifting("definite", 60, seed=1226, n=20)
+    result = solve_sequence(systems, method="cg", preconditioner="ssor", rtol=RTOL)
+    plain = solve_sequence(systems, method="cg", preconditioner="jacobi", rtol=RTOL)
+    assert result.success and worst(systems, result) <= RTOL
+    assert result.nit < 0.6 * plain.nit
+
+
 def test_a_matrix_that_is_filled_anew_is_noticed():
     A, b = drifting("definite", 1, seed=1219)[0]
 

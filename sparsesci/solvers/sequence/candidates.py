@@ -45,7 +45,7 @@ VARIABLES = {"gcrodr": "u", "recycled_cg": "x", "recycled_minres": "x"}  # in wh
 DEFINITE_ONLY = ("recycled_cg", "cg")  # of them, A; MINRES needs a definite M
 REFRESHED = ("ilu0", "ic0", "ssor")  # whose pattern can be handed on
 KEPT = ("lu", "amg")  # dear enough to serve more than one matrix
-LEARNING = (0.35, 0.8, 1.0)  # by how much a method that recycles may still fall after 1, 2, more systems
+LEARNS, LEARNS_OMEGA = 0.35, 0.5  # to what part of its first cost a method that learns may come down
 MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
 MOST_ENTRIES = 4e8  # of LU factors: 5 GB
 
@@ -108,12 +108,6 @@ class Candidate:
     def has_factors_of(self, matrix: int) -> bool:
         """Whether it has complete factors of a matrix."""
         return self.preconditioner == "lu" and self.made_for == matrix
-
-    @property
-    def may_improve(self) -> float:
-        """By how much its cost may still fall as it learns."""
-        learns = METHODS.get(self.method, (None, 0))[1] > 0
-        return LEARNING[min(self.cost.n_trials, len(LEARNING) - 1)] if learns else 1.0
 
     def renew(self, A: Any, matrix: int) -> None:
         """Make the preconditioner for a matrix, by what is known of its pattern where that has not changed."""
@@ -208,7 +202,8 @@ def candidate(method: str, preconditioner: str, given: Any, system: System, prod
         usual, hoped = ITERATIONS, HOPED_ITERATIONS
     setup = SETUP.get(preconditioner, 15) * product
     stale = usual * each if keeps else math.inf
-    return Candidate(method, preconditioner, make, Cost(setup, usual * each, stale, hope=hoped * each))
+    learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
+    return Candidate(method, preconditioner, make, Cost(setup, usual * each, stale, hoped * each, learns))
 
 
 def cost_of_lu(system: System, product: float) -> Cost | None:

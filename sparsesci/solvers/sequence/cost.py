@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 CHANCE = 0.15  # that a method is as good as is hoped
-SHARE_FOR_TRIALS = 0.05  # of what the whole sequence is expected to cost
+SLACK = 1.2
+SHARE_FOR_TRIALS = 0.06  # of what the whole sequence is expected to cost
 FORGETS_AFTER = 100  # systems: what was measured so long ago may have halved since
+NEWS = 0.3  # weight of the last measurement
 PATIENCE = 4.0  # times what the next best method would take: then the best one is given up
 STALE_PATIENCE = 1.5  # times what making the preconditioner anew would take: then that is done
 
@@ -38,6 +40,8 @@ class Cost:
         A right-hand side with that of an earlier matrix; infinite for a method that does not keep it.
     hope : float
         What a right-hand side may come down to.
+    learns : float
+        By how much a right-hand side may become cheaper in the first systems; 1 for a method that learns nothing.
     n_trials : int
         How often it has been measured.
     rests_until : int
@@ -48,10 +52,12 @@ class Cost:
     column: float
     stale: float = math.inf
     hope: float = 0.0
+    learns: float = 1.0
     n_trials: int = 0
     rests_until: int = 0
     _n_failed: int = 0
     _last_used: int = 0
+    _n_stale: int = 0
     _young: float = math.inf  # the first ``stale`` after the preconditioner was made
     _spent: float = 0.0  # since then, the making included
     _served: int = 0  # right-hand sides since then
@@ -75,7 +81,10 @@ class Cost:
 
     def hoped(self, n_systems: int) -> float:
         """Return what a right-hand side may come down to, after this many systems."""
-        hope = self.hope if math.isinf(self.stale) else min(self.setup + self.column, self._young, self.stale)
+        hope = self.hope
+        if self.stale < math.inf:
+            # The first time with factors of another matrix includes their conversion for the compiled cycles.
+            hope = min(self.setup + self.column, (0.4 if self._n_stale == 1 else 1.0) * min(self._young, self.stale))
         return hope * 0.5 ** ((n_systems - self._last_used) / FORGETS_AFTER)
 
     def take_over(self, other: Cost) -> None:
@@ -88,20 +97,26 @@ class Cost:
         self._served = 0
         self.stale = min(self.stale, self._young) if math.isfinite(self._young) else self.stale
 
-    def learn(self, seconds: float, n_columns: int, *, is_own: bool, n_systems: int, may_improve: float) -> None:
-        """Learn what right-hand sides cost; they may come down to ``may_improve`` times that."""
+    @property
+    def may_fall_to(self) -> float:
+        """What part of its last cost a right-hand side may come down to: the less, the more has been learnt."""
+        return self.learns ** (1 / max(1, self.n_trials) ** 2)
+
+    def learn(self, seconds: float, n_columns: int, *, is_own: bool, n_systems: int) -> None:
+        """Learn what right-hand sides cost."""
         each = seconds / n_columns
         if is_own:
-            self.column = 0.5 * (self.column + each) if self.n_trials else each
+            self.column += (each - self.column) * (NEWS if self.n_trials else 1.0)
         else:
             self._young = each if self._served <= n_columns else self._young
             self.stale = each
+            self._n_stale += 1
         self._spent += seconds
         self._served += n_columns
         self.n_trials += 1
         self._n_failed = 0
         self._last_used = n_systems
-        self.hope = may_improve * each
+        self.hope = self.may_fall_to * each
 
     def learn_failure(self, seconds: float, *, is_own: bool, n_systems: int) -> None:
         """Learn that this time was spent in vain; a method rests the longer, the more often it fails in a row."""
@@ -169,12 +184,15 @@ def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) 
     budget = SHARE_FOR_TRIALS * (outlook.seconds + p * each[best] * outlook.n_left) - outlook.seconds_of_trials
     most, choice = 0.0, usual
     for name in awake:
-        gain = CHANCE * p * (each[best] - costs[name].hoped(n)) * (outlook.n_left - 1)
-        price = outlook.sharing * (each[name] - each[best])
-        worth = min(gain, budget)
-        if name != best and worth >= price and gain - price > most:
-            seconds = max(p * each[best] + worth, 1.5 * p * each[name])
-            most, choice = gain - price, Choice(name, seconds, p * each[best])
+        cost = costs[name]
+        gain = CHANCE * p * (each[best] - cost.hoped(n)) * (outlook.n_left - 1)
+        # What takes longer than this cannot become better than the best: there the trial ends.
+        limit = SLACK * p * each[best] / cost.may_fall_to
+        whole, is_new = cost.next(outlook.sharing, has=has[name])
+        setup = cost.setup if is_new else 0.0
+        price = setup + min(outlook.sharing * (whole - each[best]) - setup, limit)
+        if name != best and min(gain, budget) >= price and gain - price > most:
+            most, choice = gain - price, Choice(name, limit, p * each[best])
     return choice
 
 

@@ -50,6 +50,7 @@ from .system import Kind, Looking, System, seconds_of_a_product, symmetry
 FEWEST_ITERATIONS = 5
 COLUMNS_AT_ONCE = 32  # right-hand sides that share a matrix and its factors
 LEARNS_ALONE = 20240917  # seed of the tuner that nobody else brings
+LEAST_PART = 0.3  # of the way to a solution: less tells too little of what the whole would cost
 SHORTEST = 1e-7  # seconds: what the clock cannot tell from nothing
 
 
@@ -153,9 +154,9 @@ class Walk:
         x0 = self._guess.at(system.operator, system.b)  # 2
         self._context = context
         attempts: list[Attempt] = []
-        best, least = None, math.inf
+        best, least, part = None, math.inf, 1.0
         for one, seconds in self._turns(system, outlook):  # 3, 4
-            attempt, result = self._attempt(one, system, outlook.sharing, x0, seconds)
+            attempt, result = self._attempt(one, system, outlook.sharing, x0, seconds, part)
             attempts.append(attempt)
             if attempt.status.is_success:
                 self._guess.learn(result.x)
@@ -164,7 +165,8 @@ class Walk:
             size = distance(system, result.x)
             if best is None or size < least:
                 best, least = result, size
-                x0 = result.x if size < 1 else x0
+                if size < 1:
+                    x0, part = result.x, part_left(size, self.rtol)
         return SystemResult(
             x=best.x,
             status=best.status,
@@ -202,9 +204,9 @@ class Walk:
                 yield one, math.inf
 
     def _attempt(
-        self, one: Candidate, system: System, sharing: float, x0: Any, seconds: float
+        self, one: Candidate, system: System, sharing: float, x0: Any, seconds: float, part: float
     ) -> tuple[Attempt, KrylovResult]:
-        """Let one method try for so many seconds; learn what that cost."""
+        """Let one method try for so many seconds; learn what that cost, given what part of the way others have left."""
         make_ready(one.method, one.preconditioner, system.kind.form, system.kind.dtype)
         begin = self._clock()
         try:
@@ -222,7 +224,7 @@ class Walk:
         begin = self._clock()
         result, is_exact = self._run(one, system, x0, seconds, is_own=is_own)
         elapsed = max(self._clock() - begin, SHORTEST)
-        self._learn(one, system, result, elapsed, is_own=is_own)
+        self._learn(one, system, result, elapsed, 1.0 if is_exact else part, is_own=is_own)
         attempt = Attempt(
             method="direct" if is_exact else one.name,
             status=result.status,
@@ -256,13 +258,15 @@ class Walk:
         if seconds < math.inf:
             most = min(most, max(FEWEST_ITERATIONS, int(seconds / one.seconds_per_iteration)))
         result = solve(one, system, x0, rtol=self.rtol, atol=self.atol, maxiter=most)
-        if one.preconditioner == "ssor" and result.nit:
-            self.tuner.tell(result.nit)
+        if one.preconditioner == "ssor" and result.success and result.nit:
+            self.tuner.tell(result.nit)  # of one that was cut short nobody knows how many it would have been
         self.recycle = one.recycle if one.recycle is not None else self.recycle
         return result, False
 
-    def _learn(self, one: Candidate, system: System, result: KrylovResult, seconds: float, *, is_own: bool) -> None:
-        """Learn from what a method has done with a system, and spent on it."""
+    def _learn(
+        self, one: Candidate, system: System, result: KrylovResult, seconds: float, part: float, *, is_own: bool
+    ) -> None:
+        """Learn from what a method has spent on a system, of which others had left a part."""
         n, p = self._n_systems, system.n_columns
         if result.nit:
             one.seconds_per_iteration = seconds / result.nit
@@ -270,7 +274,8 @@ class Walk:
         elif one.preconditioner == "lu":
             one.seconds_per_iteration = 2 * seconds / p
         if result.success:
-            one.cost.learn(seconds, p, is_own=is_own, n_systems=n, may_improve=one.may_improve)
+            if part >= LEAST_PART:
+                one.cost.learn(seconds / part, p, is_own=is_own, n_systems=n)
             return
         one.cost.learn_failure(seconds, is_own=is_own, n_systems=n)
         if self.method == "auto" and is_own and system.kind.is_hermitian:
@@ -337,6 +342,11 @@ def distance(system: System, x: Any) -> float:
     pairs = zip(columns(system.b - system.operator(x)), columns(system.b), strict=True)
     sizes = [norm(r) / (norm(b) or 1.0) for r, b in pairs]
     return max(sizes) if np.isfinite(sizes).all() else math.inf
+
+
+def part_left(size: float, goal: float) -> float:
+    """Return what part of the way from a relative residual of 1 down to the goal is left, in decades."""
+    return min(1.0, max(0.0, 1 - math.log(size) / math.log(goal))) if 0 < goal < 1 and size > 0 else 1.0
 
 
 def columns(b: Any) -> list[Any]:

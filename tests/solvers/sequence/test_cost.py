@@ -39,7 +39,7 @@ def simulate(methods, n_systems, *, columns=1, same_matrix=1):
             if choice.instead is not None:
                 regret += max(0.0, seconds + work - choice.instead * is_done)
             if is_done:
-                cost.learn(work, columns, is_own=is_own, n_systems=i, may_improve=1.0)
+                cost.learn(work, columns, is_own=is_own, n_systems=i)
                 story.append(choice.name)
                 break
             cost.learn_failure(work, is_own=is_own, n_systems=i)
@@ -124,12 +124,12 @@ def test_what_fails_rests_longer_each_time():
 def test_a_success_ends_the_series_of_failures():
     cost = Cost(setup=0.0, column=1.0)
     cost.learn_failure(1.0, is_own=True, n_systems=0)
-    cost.learn(1.0, 1, is_own=True, n_systems=5, may_improve=1.0)
+    cost.learn(1.0, 1, is_own=True, n_systems=5)
     cost.learn_failure(1.0, is_own=True, n_systems=6)
     assert cost.rests_until == 6 + 4
 
 
 def test_old_measurements_are_believed_less():
     cost = Cost(setup=0.0, column=1.0)
-    cost.learn(8.0, 1, is_own=True, n_systems=0, may_improve=1.0)
+    cost.learn(8.0, 1, is_own=True, n_systems=0)
     assert cost.hoped(0) == 8.0 and np.isclose(cost.hoped(100), 4.0)

@@ -39,7 +39,7 @@ def bicgstab_steps(A, M, x, r, shadow, p, v, best_x, scalars, levels, norms, sca
                 subtract(r, -alpha, v, shadow)
                 scalars[0] = t_norm
                 return j, 2 * j + 2
-            omega = stabiliser(np.conj(st) / (t_norm * s_norm), least_cosine) * (s_norm / t_norm)
+            omega = stabiliser(np.conj(st) / t_norm / s_norm, least_cosine) * (s_norm / t_norm)
             r_norm, rho_new = subtract(r, omega, t, shadow)
         norms[j] = scale * r_norm
         if norms[j] > levels[0] and levels[0] < levels[1]:

@@ -123,7 +123,7 @@ def ic0(indptr, indices, diagonal, data, shift, smallest, lower, upper, inverse_
             lower.data[filled + p], upper.data[room[k]] = factor, np.conj(factor)
         for p in range(begin, diagonal[i]):
             row[indices[p]] = 0
-        if not smallest * entry < pivot < np.inf:
+        if not (smallest * entry < pivot < np.inf and np.isfinite(1 / pivot)):
             return i
         inverse_diagonal[i] = 1 / pivot
     return -1

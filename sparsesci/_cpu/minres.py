@@ -32,12 +32,12 @@ def minimal_residual_steps(A, M, C, MC, x, r, v, z, d, e, xi, state, V, Z, T, H,
         else:
             Mw[:] = w
         square = real_dot(w, Mw)
-        beta = np.sqrt(square) if square > 0 else square
-        size = max(size, abs(alpha), np.sqrt(abs(square)))
+        beta = np.sqrt(square) if 1e-30 < square < 1e30 else root(w, Mw)
+        size = max(size, abs(alpha), abs(beta))
         for i in range(k):
             size = max(size, abs(h[i]))
-        if np.sqrt(abs(square)) <= 10 * eps * size:
-            beta = square * 0
+        if abs(beta) <= 10 * eps * size:
+            beta = beta * 0
 
         bar = c * alpha - s * c_old * beta_old
         stationarity = np.hypot(bar, c * beta)
@@ -68,6 +68,18 @@ def minimal_residual_steps(A, M, C, MC, x, r, v, z, d, e, xi, state, V, Z, T, H,
         if not norms[step] > goal:
             return j + 1
     return start + norms.size
+
+
+@njit(cache=True, nogil=True)
+def root(x, y):
+    """Square root of the real part of ``x^H y`` with its sign, right also where that over- or underflows."""
+    x_norm, y_norm = norm(x), norm(y)
+    if not 0 < min(x_norm, y_norm) <= max(x_norm, y_norm) < np.inf:
+        return x_norm * y_norm
+    total = 0.0
+    for i in range(x.size):
+        total += (x[i].real / x_norm) * (y[i].real / y_norm) + (x[i].imag / x_norm) * (y[i].imag / y_norm)
+    return np.sign(total) * np.sqrt(abs(total)) * np.sqrt(x_norm) * np.sqrt(y_norm)
 
 
 # Loops of their own: over few arrays, the compiler finds that they do not overlap, and vectorises.

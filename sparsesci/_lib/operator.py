@@ -191,15 +191,22 @@ def _from_linear_operator(A, n: int, name: str) -> Operator:
 
 
 def _solves(A) -> Callable:
-    """Return ``A.solve``, for complex vectors of a real factorisation (SciPy's refuse them) in two parts."""
+    """Return ``A.solve``; what it refuses (SciPy's do not narrow a dtype) is solved in two parts, or narrower."""
 
     def apply(x):
+        kind = xp.dtype_name(x.dtype)
         try:
             return A.solve(x)
         except TypeError:
-            if not xp.is_complex(x.dtype):
+            if kind in ("float32", "float16"):
                 raise
-            return A.solve(x.real.copy()) + 1j * A.solve(x.imag.copy())
+        if "complex" in kind:
+            try:
+                return A.solve(x.real.copy()) + 1j * A.solve(x.imag.copy())
+            except TypeError:
+                if kind == "complex64":
+                    raise
+        return apply(x.astype("complex64" if "complex" in kind else "float32"))
 
     return apply
 

@@ -30,6 +30,7 @@ __all__ = [
     "namespace",
     "norm",
     "real",
+    "root",
     "squared_norm",
     "to_device",
     "to_host",
@@ -120,6 +121,19 @@ def norm(x) -> float:
         return largest
     with np.errstate(under="ignore"):
         return largest * math.sqrt(float(squared_norm(x / largest)))
+
+
+def root(x, y) -> float:
+    """Square root of the real part of ``x^H y`` with its sign, right also where that over- or underflows."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        product = float(real(vdot(x, y)))
+        if not 1e-30 < abs(product) < 1e30:
+            lengths = norm(x), norm(y)
+            if 0 < min(lengths) <= max(lengths) < math.inf:
+                product = float(real(vdot(x / lengths[0], y / lengths[1])))
+                factor = math.sqrt(lengths[0]) * math.sqrt(lengths[1])
+                return factor * math.copysign(math.sqrt(abs(product)), product)
+    return math.copysign(math.sqrt(abs(product)), product)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -319,3 +319,15 @@ def test_a_corrupted_matrix_of_another_format_is_not_even_converted(form, value,
 def test_an_empty_matrix_is_the_zero_map():
     A = as_operator(scipy.sparse.csr_array((N, N)), np.ones(N))
     assert not A(np.ones(N)).any() and A.kernel_arguments(np.dtype(float)).data.size == 0
+
+
+@pytest.mark.parametrize("factors", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("vector", ["float32", "float64", "complex64", "complex128"])
+def test_factors_of_scipy_serve_vectors_of_every_dtype(factors, vector):
+    if "complex" in factors and "complex" not in vector:
+        pytest.skip("a complex operator makes a system complex")
+    A = scipy.sparse.diags_array([np.ones(8), np.arange(3.0, 12.0)], offsets=[-1, 0], format="csc")
+    x = np.random.default_rng(12119).standard_normal(9).astype(vector)
+    y = as_operator(scipy.sparse.linalg.splu(A.astype(factors)), x)(x)
+    assert y.dtype == vector
+    np.testing.assert_allclose(A @ y, x, rtol=1e-5, atol=1e-6)

@@ -146,9 +146,9 @@ def _solve(A, M, b, x, watch) -> KrylovResult:
     run, n_breakdowns = None, 0
     while status is Status.RUNNING:
         run = run or Steps(x, r, n_breakdowns)
-        failure = run.advance(A, M, 1 if watch.callback else min(STEPS_AT_ONCE, watch.left()), watch)
+        failure = run.advance(A, M, 1 if watch.callback is not None else min(STEPS_AT_ONCE, watch.left()), watch)
         if watch.callback is not None and not failure:
-            watch.show(report(run.x + 0, status, watch.residuals[-1]))
+            watch.show(report(run.x, status, watch.residuals[-1]))
         claim = failure or watch.verdict(watch.residuals[-1])
         if claim is Status.RUNNING:
             continue
@@ -195,7 +195,8 @@ class Steps:
         products, norms = A.nmatvec, np.zeros(n_steps, self.levels.dtype)
         vectors = self.x, self.r, self.shadow, self.p, self.v, self.best_x
         scalars = self.scalars, self.levels, norms, self.scale, LEAST_COSINE, watch.goal
-        done, paid = bicgstab_steps(A, M, *vectors, *scalars)
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and Inf are found below
+            done, paid = bicgstab_steps(A, M, *vectors, *scalars)
         A.nmatvec = products + paid  # compiled products do not pass through A
         watch.count(norms[:done].tolist())
         is_first, self.has_begun = not (done or self.has_begun), True
@@ -253,7 +254,7 @@ def bicgstab_steps(A, M, x, r, shadow, p, v, best_x, scalars, levels, norms, sca
             if not 0 < t_norm < math.inf:
                 scalars[0] = t_norm
                 return j, 2 * j + 2
-            omega = stabiliser(number(vdot(t, s)) / (t_norm * s_norm), least_cosine) * (s_norm / t_norm)  # 6
+            omega = stabiliser(number(vdot(t, s)) / t_norm / s_norm, least_cosine) * (s_norm / t_norm)  # 6
             step, r_new = step + omega * s_hat, s - omega * t  # 8
         r_norm = norm(r_new)
         norms[j] = scale * r_norm

@@ -114,6 +114,9 @@ def check_hermitian(pattern: Pattern, data: np.ndarray) -> None:
     if not d.min() > 0:
         i = int(np.argmin(d > 0))
         raise ValueError(f"A[{i}, {i}] is {d[i]}: a positive definite matrix has a positive diagonal; use ILU(0)")
+    if d.min() < 1 / np.finfo(d.dtype).max:
+        i = int(np.argmin(d))
+        raise ValueError(f"A[{i}, {i}] is {d[i]}: too small to divide by; scale A")
 
 
 @kernel(cpu="sparsesci._cpu.incomplete:unmatched")
@@ -148,7 +151,7 @@ def ic0(indptr, indices, diagonal, data, shift, smallest, lower, upper, inverse_
             L[i][k] = (data[p] - inner) * inverse_diagonal[k]
         entry = data[diagonal[i]].real * (1 + shift)
         pivot = entry - sum(abs(L[i][k]) ** 2 / inverse_diagonal[k].real for k in L[i])
-        if not smallest * entry < pivot < np.inf:
+        if not (smallest * entry < pivot < np.inf and pivot > 1 / np.finfo(data.dtype).max):
             return i
         inverse_diagonal[i] = 1 / pivot
         lower.data[int(lower.indptr[i]) : int(lower.indptr[i + 1])] = list(L[i].values())

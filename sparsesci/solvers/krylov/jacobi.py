@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sparsesci._lib import validate, xp
 
 from .factors import FactoredPreconditioner, diagonal_factors
@@ -27,7 +29,7 @@ def jacobi_preconditioner(A: Any) -> FactoredPreconditioner:
     Raises
     ------
     ValueError
-        A is not square, or its diagonal has NaN or Inf.
+        A is not square, or its diagonal or the inverse of that has NaN or Inf.
 
     References
     ----------
@@ -47,4 +49,7 @@ def jacobi_preconditioner(A: Any) -> FactoredPreconditioner:
     validate.finite(d, "the diagonal of A")
     namespace = xp.namespace(d)
     one = namespace.ones_like(d)
-    return FactoredPreconditioner(diagonal_factors(one / namespace.where(d == 0, one, d)), "Jacobi")
+    with np.errstate(over="ignore"):
+        inverse = one / namespace.where(d == 0, one, d)
+    validate.finite(inverse, "1 / the diagonal of A")
+    return FactoredPreconditioner(diagonal_factors(inverse), "Jacobi")

@@ -63,10 +63,15 @@ class LUPreconditioner:
 
     def kernel_arguments(self, dtype: Any) -> Factors | None:
         """Return the factors in ``dtype`` for a compiled cycle; None where SuperLU's solve by blocks is faster."""
-        if self._columns is None or self.n_entries > DENSE_FACTORS * self.shape[0]:
+        columns = self._columns
+        if columns is None or self.n_entries > DENSE_FACTORS * self.shape[0]:
             return None
         if self._factors is None:
-            self._factors = by_rows(self._columns())
+            factors = by_rows(columns())
+            if not all(np.isfinite(x).all() for x in (factors.inverse_diagonal, factors.upper.data)):
+                self._columns = None  # U has rows that overflow when they are divided by their pivots
+                return None
+            self._factors = factors
         return cast(self._factors, dtype)
 
     def __repr__(self) -> str:

@@ -49,7 +49,7 @@ def on_pattern(A: Any, like: FactoredPreconditioner | None, method: str) -> tupl
             np.empty(pattern.diagonal.size, data.dtype),
         )
     if not np.isfinite(data).all():
-        validate.finite(A, "A")
+        validate.finite(sorted_csr(A, method), "A")  # duplicates are summed there
     return pattern, data, room
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsesci._lib import xp
+from sparsesci._lib import validate, xp
 from sparsesci._lib.operator import Operator
 from sparsesci._lib.xp import conj, to_host, to_like
 
@@ -116,6 +116,8 @@ def check_recycle(recycle: Any, b: Any, m: int, *, variable: str) -> None:
             "the same setting of flexible throughout a sequence"
         )
     xp.namespace(recycle.U, b)
+    validate.finite(recycle.U, "recycle.U")
+    validate.finite(recycle.C, "recycle.C")
 
 
 def image(A: Operator, M: Operator, recycle: RecycleSpace, dtype: Any, *, same_operator: bool):
@@ -141,13 +143,19 @@ def orthonormal(X) -> tuple[Any, np.ndarray]:
     By the Gram matrix (SVQB of Stathopoulos and Wu, 2002), a second time where the first was ill-conditioned: products
     of long matrices, where Householder QR is ten times slower.
     """
-    S = inverse_square_root(to_host(conj(X) @ X.T)).T
+    S = inverse_square_root(gram(X, X)).T
     X = to_like(S, X) @ X
-    gram = to_host(conj(X) @ X.T)
-    if np.abs(gram - np.eye(len(gram))).max(initial=0) < 1e3 * np.finfo(gram.dtype).eps:
+    G = gram(X, X)
+    if np.abs(G - np.eye(len(G))).max(initial=0) < 1e3 * np.finfo(G.dtype).eps:
         return X, S
-    correction = inverse_square_root(gram).T
+    correction = inverse_square_root(G).T
     return to_like(correction, X) @ X, correction @ S
+
+
+def gram(X, Y) -> np.ndarray:
+    """Return the inner products of the rows of X and Y, on the host; where they overflow, they are not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return to_host(conj(X) @ Y.T)
 
 
 def inverse_square_root(gram: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ from sparsesci._lib.result import Status
 from sparsesci._lib.xp import conj, norm, real, to_host, to_like, vdot
 
 from .factors import Factors, identity
-from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, inverse_square_root
+from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, gram, inverse_square_root
 from .result import KrylovResult, in_turn, warn_of_failure
 
 STEPS_AT_ONCE = 100  # after the harvest: the compiled steps between two looks at the clock
@@ -222,11 +222,11 @@ def deflation_space(A, recycle: RecycleSpace, dtype: Any, *, same_operator: bool
     W, C = (namespace.astype(X, dtype, copy=False) for X in (recycle.U, recycle.C))
     W, C = W.T, (C if same_operator else A(W)).T
     for _ in range(2):  # the second time only where W had become nearly dependent: copies of one slow direction
-        gram = to_host(conj(W) @ C.T)
-        error = np.abs(gram - np.eye(len(gram))).max(initial=0)
-        if error <= 1e3 * np.finfo(gram.dtype).eps:
+        G = gram(W, C)
+        error = np.abs(G - np.eye(len(G))).max(initial=0)
+        if error <= 1e3 * np.finfo(G.dtype).eps:
             break
-        S = to_like(inverse_square_root(gram), W).T
+        S = to_like(inverse_square_root(G), W).T
         W, C = S @ W, S @ C  # contiguous rows: the kernel is twice as fast on them
         if error <= 0.5:
             break
@@ -279,14 +279,18 @@ class Steps:
         if self.done == stop or reached:
             return None
         A.nmatvec += 1
-        return Status.NOT_FINITE if np.isnan(self.curvature[self.done]) else Status.NOT_POSITIVE_DEFINITE
+        curvature, limits = self.curvature[self.done], np.finfo(self.rho.dtype)
+        if curvature == 0 and self.done and self.norms[self.done - 1] < limits.tiny**0.5 / limits.eps * scale:
+            return Status.STAGNATED  # the squares of a residual that has long been rounding underflow
+        return Status.NOT_FINITE if np.isnan(curvature) else Status.NOT_POSITIVE_DEFINITE
 
     def leaks(self, W) -> bool:
         """Whether the first direction is not A-orthogonal to W, as it must be if C is A W."""
+        if not self.done:
+            return False
         Ap = self.AP[0, :]
-        largest = xp.namespace(W).max(xp.namespace(W).abs(W))
-        leak = float(norm(conj(W) @ Ap)) / (float(largest) * math.sqrt(W.shape[0] * W.shape[1]) * norm(Ap))
-        return leak > np.finfo(self.rho.dtype).eps ** 0.25
+        size = float(xp.namespace(W).max(xp.namespace(W).abs(W))) * math.sqrt(W.shape[0] * W.shape[1])
+        return norm(conj(W) @ Ap) > np.finfo(self.rho.dtype).eps ** 0.25 * size * norm(Ap)
 
     def ritz(self, M, W, C, n_recycle: int):
         """Return the next W and C: Ritz vectors of the smallest ``theta`` in ``(A Z)^H M A Z y = theta Z^H A Z y``."""
@@ -295,13 +299,13 @@ class Steps:
         mu = self.mu[: j + 1].astype(np.result_type(self.mu, np.float64))
         G = np.zeros((k + j, k + j), mu.dtype)
         G[:k, :k] = to_host(conj(C) @ M(C.T)) if k else 0
-        G[:k, k:] = (mu[:-1] - mu[1:]).T / alpha
-        G[k:, :k] = G[:k, k:].conj().T
-        G[range(k, k + j), range(k, k + j)] = (rho[:-1] + rho[1:]) / alpha**2
-        below = -rho[1:-1] / (alpha[:-1] * alpha[1:])
-        G[range(k + 1, k + j), range(k, k + j - 1)] = G[range(k, k + j - 1), range(k + 1, k + j)] = below
         scale = np.concatenate([np.ones(k), 1 / np.sqrt(curvature)])  # Z^H A Z is diagonal
-        G = scale[:, None] * G * scale
+        factor = scale[k:] / alpha  # before anything is squared: A may have any scale
+        G[:k, k:] = (mu[:-1] - mu[1:]).T * factor
+        G[k:, :k] = G[:k, k:].conj().T
+        G[range(k, k + j), range(k, k + j)] = (rho[:-1] + rho[1:]) * factor**2
+        below = -rho[1:-1] * (factor[:-1] * factor[1:])
+        G[range(k + 1, k + j), range(k, k + j - 1)] = G[range(k, k + j - 1), range(k + 1, k + j)] = below
         if not np.isfinite(G).all():
             return W[:0, :], C[:0, :]
         _, Y = np.linalg.eigh(G)

@@ -35,10 +35,10 @@ from sparsesci._lib.iterate import Watch
 from sparsesci._lib.operator import CSR
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import Status
-from sparsesci._lib.xp import conj, norm, real, to_host, to_like, vdot
+from sparsesci._lib.xp import conj, norm, real, root, to_host, to_like, vdot
 
 from .factors import Factors, identity
-from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, inverse_square_root
+from .recycle import ONE_THREAD_BELOW, RecycleSpace, check_recycle, gram, inverse_square_root
 from .result import KrylovResult, in_turn, warn_of_failure
 from .search_space import is_singular, solve_upper
 
@@ -237,7 +237,7 @@ def augmentation(A, M, recycle: RecycleSpace, dtype: Any, *, same_operator: bool
     U, C = (namespace.astype(X, dtype, copy=False) for X in (recycle.U, recycle.C))
     C = C if same_operator else A(U)
     MC = M(C)
-    S = inverse_square_root(to_host(conj(C).T @ MC)).T
+    S = inverse_square_root(gram(C.T, MC.T)).T
     return tuple(to_like(S, X) @ X.T for X in (U, C, MC))
 
 
@@ -262,8 +262,7 @@ class Lanczos:
         self.done, self.scale = 0, norm(r)
         self.x, self.r = x + 0, r / self.scale
         z = M(self.r)
-        square = float(real(vdot(self.r, z)))
-        beta = math.sqrt(square) if square > 0 else square or -1.0
+        beta = root(self.r, z) or -1.0
         self.z, self.v, self.d = z / beta, zeros((2, n)), zeros((2, n))
         self.v[0, :] = self.r / beta
         empty = partial(xp.namespace(r).empty, dtype=r.dtype, device=xp.device(r))
@@ -307,9 +306,8 @@ class Lanczos:
             return False
         alpha, beta = map(float, self.T[0])
         Az = to_like(self.H[0], C) @ C + alpha * self.V[0, :] + beta * self.V[1, :]
-        largest = xp.namespace(U).max(xp.namespace(U).abs(U))
-        leak = norm(conj(U) @ Az) / (float(largest) * math.sqrt(U.shape[0] * U.shape[1]) * norm(Az))
-        return leak > np.finfo(self.T.dtype).eps ** 0.25
+        size = float(xp.namespace(U).max(xp.namespace(U).abs(U))) * math.sqrt(U.shape[0] * U.shape[1])
+        return norm(conj(U) @ Az) > np.finfo(self.T.dtype).eps ** 0.25 * size * norm(Az)
 
     def harvest(self, U, C, n_recycle: int):
         """Return the next U and C: the harmonic Ritz vectors of smallest modulus in the span of ``[U Z]``.
@@ -325,6 +323,8 @@ class Lanczos:
         G[:k, :k], G[:k, k:] = np.eye(k), self.H[:j].T
         G[steps, steps], G[steps + 1, steps], G[steps[:-1], steps[1:]] = alpha, beta, beta[:-1]
         N[:k, :k], N[k:, k:] = to_host(conj(U) @ C.T), G[k:-1, k:]
+        scale = np.abs(G).max(axis=0)  # of a Z that A maps to vectors of the length of C, whatever the scale of A
+        G, N = G / scale, N / scale[:, None] / scale
         Q, R = np.linalg.qr(G)
         if is_singular(R):
             return U[:0, :], C[:0, :]
@@ -338,7 +338,7 @@ class Lanczos:
             combined += to_like(Y[:, k:], first) @ second
             return combined
 
-        return combine(inverse @ Y, U, self.Z[:j, :]), combine(Q @ Y, C, self.V[: j + 1, :])
+        return combine((inverse @ Y) / scale[:, None], U, self.Z[:j, :]), combine(Q @ Y, C, self.V[: j + 1, :])
 
 
 @kernel(cpu="sparsesci._cpu.minres:minimal_residual_steps", takes=(CSR, Factors))
@@ -363,10 +363,9 @@ def minimal_residual_steps(A, M, C, MC, x, r, v, z, d, e, xi, state, V, Z, T, H,
         h = conj(MC) @ w
         w, h = w - h @ C, to_host(h)
         Mw = M(w)
-        square = float(real(vdot(w, Mw)))
-        beta = math.sqrt(square) if square > 0 else square
-        size = max(size, abs(alpha), math.sqrt(abs(square)), float(np.abs(h).max(initial=0)))
-        if math.sqrt(abs(square)) <= 10 * eps * size:
+        beta = root(w, Mw)
+        size = max(size, abs(alpha), abs(beta), float(np.abs(h).max(initial=0)))
+        if abs(beta) <= 10 * eps * size:
             beta = 0.0
 
         delta, epsilon = c * c_old * beta_old + s * alpha, s_old * beta_old  # 2

@@ -60,7 +60,7 @@ class KrylovResult(Result):
     ) -> KrylovResult:
         """Return the result of a watched iteration; the note is appended to the advice of a failure."""
         return cls(
-            x=x,
+            x=x + 0,  # a callback may keep it, or write to it, while the iteration goes on in place
             status=status,
             message=watch.message(status, residual_norm, note=note),
             nit=watch.nit,

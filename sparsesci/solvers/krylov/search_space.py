@@ -6,7 +6,6 @@ made of it is small and lives on the host; a long vector never does unless its l
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -97,7 +96,8 @@ class SearchSpace:
         if not U.shape[0]:
             return np.ones(0, self.G.dtype)
         namespace = xp.namespace(U)
-        return (1 / to_host(namespace.max(namespace.abs(U), axis=1))).astype(self.G.dtype)
+        largest = to_host(namespace.max(namespace.abs(U), axis=1))
+        return (1 / np.where(largest > 0, largest, 1)).astype(self.G.dtype)
 
     def extend(self, A, M, n_vectors: int, goal: float) -> list[float]:
         """Add up to ``n_vectors`` Arnoldi vectors (step 22), until the residual is at ``goal``; return its norms."""
@@ -106,7 +106,7 @@ class SearchSpace:
         self.j = arnoldi(A, M, *arrays, self.k, begin, stop, self.beta, goal)
         A.nmatvec = products + self.j - begin  # compiled products do not pass through A
         last = self.G[: self.j + 1, self.j - 1]
-        if not (np.abs(last) < math.sqrt(np.finfo(last.dtype).max)).all():  # NaN, Inf, or what would overflow in LAPACK
+        if not (np.abs(last) < 1e-6 * np.finfo(last.dtype).max).all():  # NaN, Inf, or what would overflow in LAPACK
             self.j -= 1
             v = self.W[self.j, :]  # not finite where b - A x was not
             is_blameless = not np.isfinite(to_host(v)).all() or np.isfinite(to_host(M(v))).all()

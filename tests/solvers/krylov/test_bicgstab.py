@@ -279,3 +279,32 @@ def test_an_acoustic_matrix_is_solved(real_matrix):
     A, b = real_matrix("young1c")
     result = bicgstab(A, b, M=ilu0_preconditioner(A), rtol=1e-8)
     assert result.success and np.linalg.norm(b - A @ result.x) <= 1e-8 * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+def test_a_goal_that_cannot_be_reached_ends_in_advice(host_lib, form):
+    A, b, _ = host_lib.convection(n=60, seed=12101)
+    with pytest.warns(ConvergenceWarning):
+        result = bicgstab(A if form == "csr" else A.toarray(), b, rtol=0, atol=1e-300)
+    assert not result.success and np.linalg.norm(b - A @ result.x) <= 1e-12 * np.linalg.norm(b)
+
+
+def test_a_callback_that_is_false_is_called_all_the_same(host_lib):
+    class Recorder(list):
+        def __call__(self, intermediate_result):
+            self.append(intermediate_result.nit)
+
+    A, b, _ = host_lib.convection(n=60, seed=12107)
+    seen = Recorder()
+    assert bicgstab(A, b, callback=seen).nit == len(seen)
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+def test_a_run_that_diverges_ends_in_advice_alone(form):
+    rng = np.random.default_rng(12157)
+    A = (rng.standard_normal((30, 2)) @ rng.standard_normal((2, 30))).astype("float32")  # no x solves the system
+    with pytest.warns(ConvergenceWarning) as caught:
+        result = bicgstab(
+            A if form == "dense" else scipy.sparse.csr_array(A), rng.standard_normal(30).astype("float32")
+        )
+    assert not result.success and np.isfinite(result.x).all() and len(caught) == 1

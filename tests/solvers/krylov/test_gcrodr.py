@@ -593,3 +593,33 @@ def test_a_search_space_reads_its_residual_from_the_small_problem(lib):
     x = space.step(minimum, M)
     assert norm(b - A(x)) == pytest.approx(estimates[-1], rel=1e-9)
     np.testing.assert_allclose(lib.host(space.residual(minimum)), lib.host(b - A(x)), atol=1e-10)
+
+
+@pytest.mark.parametrize("same_operator", [False, True])
+def test_a_space_of_zeros_does_no_harm(host_lib, same_operator):
+    A, b, _ = host_lib.convection(n=60, seed=12109)
+    space = gcrodr(A, b).recycle
+    nothing = RecycleSpace(0 * space.U, space.C)
+    assert gcrodr(A, b, recycle=nothing, same_operator=same_operator).success
+
+
+@pytest.mark.parametrize("same_operator", [False, True])
+def test_a_recycle_space_that_is_not_finite_is_named(host_lib, same_operator):
+    A, b, _ = host_lib.convection(n=60, seed=12113)
+    space = gcrodr(A, b).recycle
+    with pytest.raises(ValueError, match=r"recycle\.U\[0, 0\] is nan"):
+        gcrodr(A, b, recycle=RecycleSpace(np.nan * space.U, space.C), same_operator=same_operator)
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [("float64", 1e-200), ("float64", 1e200), ("float32", 1e-30), ("complex64", 1e30)]
+)
+def test_the_scale_of_the_matrix_changes_nothing(host_lib, form, dtype, scale):
+    A, b, _ = host_lib.convection(n=60, seed=12149, dtype=dtype)
+    A = A if form == "csr" else A.toarray()
+    options = {"rtol": 1e-4, "restart": 15}
+    usual, scaled = (gcrodr(A * np.dtype(dtype).type(s), b, **options) for s in (1, scale))
+    assert scaled.success and abs(scaled.nit - usual.nit) <= 1
+    again = gcrodr(A * np.dtype(dtype).type(scale), b[::-1].copy(), recycle=scaled.recycle, **options)
+    assert again.success and np.isfinite(again.recycle.U).all()

@@ -275,3 +275,24 @@ def test_the_rounding_of_an_assembly_is_no_asymmetry():
     A.data *= 1 + np.random.default_rng(6653).uniform(-1e-9, 1e-9, A.data.size)
     with pytest.raises(ValueError, match="not Hermitian"):
         ic0_preconditioner(A)
+
+
+@pytest.mark.parametrize("n", [1, 6])
+def test_pivots_that_have_no_inverse_are_named(n):
+    A = scipy.sparse.diags_array(np.full(n, 2.0), format="csr") * 1e-310
+    with pytest.raises(ValueError, match=r"A\[0, 0\] is 2e-310: too small to divide by"):
+        ic0_preconditioner(A)
+
+
+@pytest.mark.parametrize("factorise", [ic0_preconditioner, ilu0_preconditioner])
+def test_nan_in_a_list_is_named(factorise):
+    with pytest.raises(ValueError, match=r"A\[0, 1\] is nan"):
+        factorise([[1.0, np.nan], [np.nan, 1.0]])
+
+
+@pytest.mark.parametrize("factorise", [ic0_preconditioner, ilu0_preconditioner])
+def test_duplicates_whose_sum_is_infinite_are_named(factorise):
+    rows, columns = [0, 0, 0, 1, 1, 1], [0, 1, 1, 0, 0, 1]
+    A = scipy.sparse.coo_array(([1.0, 1e308, 1e308, 1e308, 1e308, 1.0], (rows, columns)))
+    with pytest.raises(ValueError, match=r"A\[0, 1\] is inf"):
+        factorise(A)

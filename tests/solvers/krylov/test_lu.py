@@ -134,3 +134,10 @@ def test_a_cycle_with_sparse_factors_runs_compiled_and_one_with_dense_factors_do
     full = lu_preconditioner(sp.csr_array(np.eye(300) + np.ones((300, 300))))
     assert isinstance(sparse.kernel_arguments(np.float64), Factors)
     assert dense.kernel_arguments(np.float64) is None and full.kernel_arguments(np.float64) is None
+
+
+def test_factors_whose_rows_overflow_are_left_to_superlu():
+    A = sp.csr_array(np.diag([1.0, 1e-310, 2.0]))
+    M, x = lu_preconditioner(A), np.array([1.0, 1e-310, 4.0])
+    assert M.kernel_arguments(np.float64) is None
+    np.testing.assert_allclose(M(x), [1, 1, 2])

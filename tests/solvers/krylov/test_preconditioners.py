@@ -554,3 +554,8 @@ def test_a_matrix_on_another_device_is_refused_by_ilu0(lib):
         pytest.skip("NumPy is what it takes")
     with pytest.raises(TypeError, match=r"runs on the host.*to_host.*Jacobi"):
         ilu0_preconditioner(lib.array(np.eye(3)))
+
+
+def test_a_diagonal_entry_without_an_inverse_is_named_by_jacobi():
+    with pytest.raises(ValueError, match=r"1 / the diagonal of A\[1\] is inf"):
+        jacobi_preconditioner(np.diag([1.0, 1e-310, 2.0]))

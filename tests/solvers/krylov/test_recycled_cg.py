@@ -279,3 +279,60 @@ def test_a_zero_right_hand_side_has_the_solution_zero_whatever_the_start(host_li
     A, b, x = host_lib.poisson(n=60, seed=8209)
     result = recycled_cg(A, 0 * b, x0=x)
     assert result.success and not result.x.any()
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+def test_a_zero_matrix_is_named_in_spite_of_a_promise(host_lib, form):
+    A, b, _ = host_lib.poisson(n=60, seed=12007, shift=0.1)
+    space = recycled_cg(A, b).recycle
+    zero = 0 * A if form == "csr" else np.zeros((60, 60))
+    with pytest.warns(ConvergenceWarning, match="not positive definite"):
+        result = recycled_cg(zero, b, recycle=space, same_operator=True)
+    assert result.status is Status.NOT_POSITIVE_DEFINITE and np.isfinite(result.x).all()
+
+
+@pytest.mark.parametrize("scale", [1e-240, 1e-200, 1e200, 1e240])
+def test_the_harvest_does_not_see_the_scale_of_the_matrix(host_lib, scale):
+    A, b, _ = host_lib.poisson(n=90, seed=12011, shift=0.02)
+    usual, scaled = recycled_cg(A, b, rtol=1e-8), recycled_cg(scale * A, b, rtol=1e-8)
+    assert scaled.success and scaled.nit == usual.nit
+    np.testing.assert_allclose(
+        abs(scaled.recycle.U.T @ usual.recycle.C), np.eye(10) / np.sqrt(scale), atol=1e-6 / np.sqrt(scale)
+    )
+    assert recycled_cg(scale * A, b[::-1].copy(), rtol=1e-8, recycle=scaled.recycle).nit < 0.8 * usual.nit
+
+
+def test_what_the_callback_is_shown_is_the_callers(host_lib):
+    A, b, _ = host_lib.poisson(n=60, seed=12037, shift=0.1)
+    seen = []
+    result = recycled_cg(A, b, callback=seen.append)
+    for shown in seen:
+        assert abs(np.linalg.norm(b - A @ shown.x) - shown.residuals[-1]) < 1e-12
+    assert len(seen) == result.nit
+    recycled_cg(A, b, callback=lambda shown: shown.x.fill(7.0))
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+def test_a_residual_that_underflows_is_no_sign_of_an_indefinite_matrix(host_lib, form):
+    A, b, _ = host_lib.poisson(n=60, seed=12041, shift=3.0, dtype="float32")
+    with pytest.warns(ConvergenceWarning, match="rounding errors"):
+        result = recycled_cg(A if form == "csr" else A.toarray(), b, rtol=0, atol=1e-37)
+    assert result.status is Status.STAGNATED
+    assert float(result.message.split()[2]) > 1e-9 * np.linalg.norm(b)  # that of the true residual
+
+
+@pytest.mark.parametrize("part", ["U", "C"])
+def test_a_recycle_space_that_is_not_finite_is_named(host_lib, part):
+    A, b, _ = host_lib.poisson(n=60, seed=12043, shift=0.1)
+    space = recycled_cg(A, b).recycle
+    broken = {"U": space.U.copy(), "C": space.C.copy()}
+    broken[part][3, 1] = np.nan
+    with pytest.raises(ValueError, match=rf"recycle\.{part}\[3, 1\] is nan"):
+        recycled_cg(A, b, recycle=RecycleSpace(**broken, variable="x"))
+
+
+def test_a_space_too_long_to_be_squared_is_left_out(host_lib):
+    A, b, _ = host_lib.poisson(n=60, seed=12049, shift=0.1, dtype="float32")
+    space = recycled_cg(A, b, rtol=1e-4).recycle
+    long = RecycleSpace(space.U * np.float32(1e25), space.C * np.float32(1e25), variable="x")
+    assert recycled_cg(A, b, rtol=1e-4, recycle=long).success

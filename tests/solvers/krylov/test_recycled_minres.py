@@ -441,3 +441,32 @@ def test_indices_may_be_wide_and_unsorted(host_lib):
     order = np.concatenate([np.arange(end - 1, begin - 1, -1) for begin, end in pairwise(A.indptr)])
     wide = scipy.sparse.csr_array((A.data[order], A.indices[order].astype("int64"), A.indptr.astype("int64")))
     np.testing.assert_allclose(recycled_minres(wide, b, rtol=1e-11).x, x, atol=1e-7)
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [("float64", 1e-200), ("float64", 1e200), ("float32", 1e-30), ("complex64", 1e30)]
+)
+def test_the_scale_of_the_matrix_changes_nothing(host_lib, form, dtype, scale):
+    A, b, _ = host_lib.poisson(n=60, seed=12071, shift=INDEFINITE, dtype=dtype)
+    A = A if form == "csr" else A.toarray()
+    usual, scaled = (recycled_minres(A * np.dtype(dtype).type(s), b, rtol=1e-4) for s in (1, scale))
+    assert scaled.success and abs(scaled.nit - usual.nit) <= 1
+    again = recycled_minres(A * np.dtype(dtype).type(scale), b[::-1].copy(), rtol=1e-4, recycle=scaled.recycle)
+    assert scaled.recycle is not None and again.success and again.nit < 0.9 * usual.nit
+
+
+def test_what_the_callback_is_shown_is_the_callers(host_lib):
+    A, b, _ = host_lib.poisson(n=60, seed=12073, shift=INDEFINITE)
+    seen = []
+    result = recycled_minres(A, b, callback=seen.append)
+    for shown in seen:
+        assert abs(residual_norm(A, shown.x, b) - shown.residuals[-1]) < 1e-10
+    assert len(seen) == result.nit
+
+
+def test_a_promise_about_vectors_of_length_zero_does_no_harm(host_lib):
+    A, b, _ = host_lib.poisson(n=60, seed=12097, shift=INDEFINITE)
+    space = recycled_minres(A, b).recycle
+    nothing = RecycleSpace(0 * space.U, space.C, variable="x")
+    assert recycled_minres(A, b, recycle=nothing, same_operator=True).success

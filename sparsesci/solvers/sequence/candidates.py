@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from ..krylov.bicgstab import bicgstab
 from ..krylov.gcrodr import gcrodr
@@ -18,11 +21,12 @@ from ..krylov.recycle import RecycleSpace
 from ..krylov.recycled_cg import recycled_cg
 from ..krylov.recycled_minres import recycled_minres
 from ..krylov.ssor import ssor_preconditioner
+from .amg import amg_preconditioner
 from .cost import Cost
 from .fill import factor_size
 from .system import Kind, System
 
-# The solver and the dimension of the space that it recycles.
+# The solver and the dimension of the space that it recycles; what factors leave is refined by GMRES.
 METHODS: dict[str, tuple[Callable, int]] = {
     "gcrodr": (gcrodr, 20),
     "gmres": (gcrodr, 0),
@@ -31,6 +35,7 @@ METHODS: dict[str, tuple[Callable, int]] = {
     "recycled_minres": (recycled_minres, 20),
     "minres": (recycled_minres, 0),
     "bicgstab": (bicgstab, 0),
+    "direct": (gcrodr, 0),
 }
 PRECONDITIONERS: dict[str, Callable] = {
     "none": lambda A: None,
@@ -39,7 +44,7 @@ PRECONDITIONERS: dict[str, Callable] = {
     "ilu0": ilu0_preconditioner,
     "ic0": ic0_preconditioner,
     "lu": lu_preconditioner,
-    "amg": lambda A: smoothed_aggregation(A),
+    "amg": amg_preconditioner,
 }
 VARIABLES = {"gcrodr": "u", "recycled_cg": "x", "recycled_minres": "x"}  # in which a recycled space is kept
 DEFINITE_ONLY = ("recycled_cg", "cg")  # of them, A; MINRES needs a definite M
@@ -59,6 +64,7 @@ PRODUCTS_AN_ITERATION = {
     "recycled_minres": 9,
     "minres": 5,
     "bicgstab": 8,
+    "direct": 7,
 }
 SETUP = {"none": 0, "jacobi": 5, "ssor": 15, "ilu0": 15, "ic0": 12, "amg": 800}
 AMG_CYCLE = 25
@@ -73,7 +79,7 @@ class Candidate:
     Attributes
     ----------
     method, preconditioner : str
-        Keys of `METHODS` (or "direct") and of `PRECONDITIONERS` (or "given").
+        Keys of `METHODS` and of `PRECONDITIONERS` (or "given").
     make : callable
         ``make(A) -> M``.
     cost : Cost
@@ -91,6 +97,7 @@ class Candidate:
     recycle: RecycleSpace | None = None
     M: Any = None
     made_for: int = 0
+    is_converted: bool = False  # for the compiled cycles, which complete factors of their own matrix do not need
     recycled_for: tuple[int, int] = (0, 0)  # the matrices that A and M of the last solve belong to
     seconds_per_iteration: float = 0.0
     last_nit: int = 0
@@ -118,7 +125,15 @@ class Candidate:
                 self.M = self.make(A)
         else:
             self.M = self.make(A)
-        self.made_for = matrix
+        self.made_for, self.is_converted = matrix, False
+
+    def convert(self, dtype: Any) -> bool:
+        """Convert factors that are to serve a later matrix, if that has not been done; return whether it was."""
+        if self.preconditioner != "lu" or self.is_converted:
+            return False
+        self.M.kernel_arguments(dtype)
+        self.is_converted = True
+        return True
 
     def forget(self) -> None:
         """Drop the preconditioner, and what was recycled with it."""
@@ -140,11 +155,11 @@ def candidates_for(
         name = preconditioner if isinstance(preconditioner, str) else "none" if preconditioner is None else "given"
         if name != "auto":
             pairs = dict.fromkeys((m, name) for m, _ in pairs)
-    made = [candidate(m, p, preconditioner, system, product) for m, p in pairs]
-    for one in made:
-        if one is not None:
-            one.seconds_per_iteration = PRODUCTS_AN_ITERATION.get(one.method, 1) * product
-    return {one.name: one for one in made if one is not None}
+    lu, fits = cost_of_lu(system, product) if any(p == "lu" for _, p in pairs) else (None, True)
+    if not fits:
+        pairs = [pair for pair in pairs if pair[1] != "lu"] or pairs  # who asks for nothing else may have more memory
+    made = [candidate(m, p, preconditioner, lu, product) for m, p in pairs]
+    return {one.name: one for one in made}
 
 
 def automatic_pairs(kind: Kind) -> list[tuple[str, str]]:
@@ -180,53 +195,42 @@ def has_amg(kind: Kind) -> bool:
     return find_spec("pyamg") is not None and kind.dtype in ("float64", "complex128")
 
 
-def candidate(method: str, preconditioner: str, given: Any, system: System, product: float) -> Candidate | None:
-    """Return a candidate with the beliefs about its cost; None where LU factors would not fit into memory."""
-    keeps = preconditioner in KEPT and method != "direct"
+def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, product: float) -> Candidate:
+    """Return a candidate with the beliefs about its cost; ``lu`` is that of complete factors."""
     if preconditioner == "given":
         is_factory = callable(given) and not hasattr(given, "shape")
         make = given if is_factory else lambda A: given
     else:
         make = PRECONDITIONERS[preconditioner]
+    an_iteration = PRODUCTS_AN_ITERATION[method] * product
     if preconditioner == "lu":
-        cost = cost_of_lu(system, product)
-        if cost is None:
-            return None
-        return Candidate(
-            method, preconditioner, make, cost if keeps else Cost(cost.setup, cost.column, hope=cost.column)
-        )
-    each = PRODUCTS_AN_ITERATION[method] * product
-    if preconditioner == "amg":
-        each, usual, hoped = AMG_CYCLE * product + 2e-4, 15, 8
+        is_kept = method != "direct"
+        cost = replace(lu) if is_kept else Cost(lu.setup, lu.column, hope=lu.column)
     else:
-        usual, hoped = ITERATIONS, HOPED_ITERATIONS
-    setup = SETUP.get(preconditioner, 15) * product
-    stale = usual * each if keeps else math.inf
-    learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
-    return Candidate(method, preconditioner, make, Cost(setup, usual * each, stale, hoped * each, learns))
+        each, usual, hoped = an_iteration, ITERATIONS, HOPED_ITERATIONS
+        if preconditioner == "amg":
+            each, usual, hoped = AMG_CYCLE * product + 2e-4, 15, 8
+        stale = usual * each if preconditioner in KEPT else math.inf
+        learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
+        cost = Cost(SETUP.get(preconditioner, 15) * product, usual * each, stale, hoped * each, learns)
+    return Candidate(method, preconditioner, make, cost, seconds_per_iteration=an_iteration)
 
 
-def cost_of_lu(system: System, product: float) -> Cost | None:
-    """Return what complete factors are believed to cost, by their fill under a minimum degree ordering."""
-    A, n = system.A, system.kind.n
-    if system.kind.form == "dense":
+def cost_of_lu(system: System, product: float) -> tuple[Cost, bool]:
+    """Return what complete factors are believed to cost, by their fill, and whether they fit into memory."""
+    A, n, form = system.A, system.kind.n, system.kind.form
+    if form in ("map", "device"):
+        where = "are not known" if form == "map" else "are not in host memory"
+        raise TypeError(f"a factorisation needs the entries of A, which {where}: choose another method")
+    if form == "dense":
         n_entries, multiplications, size = n * n, n**3 / 3, n * n
     else:
         n_entries = max(A.nnz, 1)
         size, multiplications = factor_size(A)
-    if size > MOST_ENTRIES:
-        return None
     setup = product * (FACTOR_ROW * n + FACTOR_MULTIPLICATION * multiplications) / n_entries
     solve = product * FACTOR_ENTRY * size / n_entries
     stale = STALE_ITERATIONS * (solve + 4 * product)
-    return Cost(setup, solve, stale, hope=stale)
-
-
-def smoothed_aggregation(A: Any):
-    """Return one V-cycle of smoothed aggregation as a preconditioner."""
-    from pyamg import smoothed_aggregation_solver
-
-    return smoothed_aggregation_solver(A).aspreconditioner()
+    return Cost(setup, solve, stale, hope=stale), size <= MOST_ENTRIES
 
 
 def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, maxiter: int):
@@ -251,3 +255,21 @@ def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, 
     one.recycle = result.recycle if n_recycle else None
     one.recycled_for = now if result.recycle is not None else (0, 0)
     return result
+
+
+@cache
+def make_ready(method: str, preconditioner: str, form: str, dtype: str) -> None:
+    """Solve tiny systems first: what is compiled or loaded on the first call is no cost of the method."""
+    from scipy.sparse import diags_array
+
+    if form != "sparse" or preconditioner == "given" or method == "direct":
+        return
+    function, n_recycle = METHODS[method]
+    A = diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(24, 24), dtype=dtype).tocsr()
+    M = PRECONDITIONERS["none" if preconditioner == "amg" else preconditioner](A)
+    recycle = {}
+    for shift in (0.0, 1.0, 2.0):
+        b = np.cos(np.arange(24.0) + shift).astype(dtype)
+        result = function(A, b, M=M, rtol=1e-3, **recycle)
+        if n_recycle:
+            recycle = {"recycle": result.recycle}

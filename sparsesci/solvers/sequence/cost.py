@@ -79,12 +79,16 @@ class Cost:
             return self.stale, False
         return renewed, True
 
+    def is_measured(self, columns: float, *, has: str) -> bool:
+        """Whether what `next` returns has been measured, and is no belief."""
+        is_fresh = has == "own" or self.next(columns, has=has)[1]
+        return bool(self.n_trials if is_fresh else self._n_stale)
+
     def hoped(self, n_systems: int) -> float:
         """Return what a right-hand side may come down to, after this many systems."""
         hope = self.hope
         if self.stale < math.inf:
-            # The first time with factors of another matrix includes their conversion for the compiled cycles.
-            hope = min(self.setup + self.column, (0.4 if self._n_stale == 1 else 1.0) * min(self._young, self.stale))
+            hope = min(self.setup + self.column, self._young, self.stale)
         return hope * 0.5 ** ((n_systems - self._last_used) / FORGETS_AFTER)
 
     def take_over(self, other: Cost) -> None:
@@ -96,6 +100,10 @@ class Cost:
         self.setup = self._spent = seconds
         self._served = 0
         self.stale = min(self.stale, self._young) if math.isfinite(self._young) else self.stale
+
+    def learn_conversion(self, seconds: float) -> None:
+        """Learn what it cost to convert the preconditioner for later matrices, which share this too."""
+        self._spent += seconds
 
     @property
     def may_fall_to(self) -> float:
@@ -149,6 +157,8 @@ class Outlook:
         Spent on the systems behind.
     seconds_of_trials : float
         Of these, on trials that did not pay.
+    part : float
+        Of the way to a solution that the starting guess leaves: beliefs are about the whole of it.
     """
 
     n_systems: int
@@ -157,6 +167,7 @@ class Outlook:
     sharing: float
     seconds: float
     seconds_of_trials: float
+    part: float = 1.0
 
 
 class Choice(NamedTuple):
@@ -178,14 +189,16 @@ def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) 
     known = [name for name in awake if costs[name].n_trials]
     best = min(known or awake, key=each.get)
     usual = Choice(best, p * patience(best, costs[best], has[best], outlook.sharing, each), None)
-    if not known:
+    # Before the best is measured nobody knows what a trial may cost.
+    if not known or not costs[best].is_measured(outlook.sharing, has=has[best]):
         return usual
 
     budget = SHARE_FOR_TRIALS * (outlook.seconds + p * each[best] * outlook.n_left) - outlook.seconds_of_trials
     most, choice = 0.0, usual
     for name in awake:
         cost = costs[name]
-        gain = CHANCE * p * (each[best] - cost.hoped(n)) * (outlook.n_left - 1)
+        hope = cost.hoped(n) * (1.0 if cost.n_trials else outlook.part)
+        gain = CHANCE * p * (each[best] - hope) * (outlook.n_left - 1)
         # What takes longer than this cannot become better than the best: there the trial ends.
         limit = SLACK * p * each[best] / cost.may_fall_to
         whole, is_new = cost.next(outlook.sharing, has=has[name])

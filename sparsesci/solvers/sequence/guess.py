@@ -20,16 +20,18 @@ PAYS_BELOW = 0.7  # ||b - A x0|| / ||b||: the logarithm of this is saved, of som
 
 
 class Guess:
-    """Remembers the last solutions."""
+    """Remembers the last solutions; ``size`` is ``||b - A x0|| / ||b||`` of the last guess, 1 where there was none."""
 
     def __init__(self):
+        self.size = 1.0
         self._solutions: deque = deque(maxlen=N_SOLUTIONS)
         self._n_vain = 0  # in a row
         self._rests = 0
 
     def at(self, A: Any, b: Any):
         """Return a starting guess for ``A x = b``, or None where nothing is gained; A is an `Operator`."""
-        if b.ndim != 1 or not self._solutions or self._solutions[-1].shape != b.shape:
+        self.size = 1.0
+        if not self._solutions or not is_like(self._solutions[-1], b):
             return None
         if self._rests:
             self._rests -= 1
@@ -37,19 +39,28 @@ class Guess:
         namespace = xp.namespace(b)
         X = namespace.stack(list(self._solutions), axis=1)
         AX = A(X)
-        gram, projected = xp.to_host(xp.adjoint(AX) @ AX), xp.to_host(xp.adjoint(AX) @ b)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gram, projected = xp.to_host(xp.adjoint(AX) @ AX), xp.to_host(xp.adjoint(AX) @ b)
+        if not (np.isfinite(gram).all() and np.isfinite(projected).all()):
+            return None
         y = np.linalg.lstsq(gram, projected, rcond=1e3 * np.finfo(gram.dtype).eps)[0]
         x0 = X @ xp.to_like(y, b)
-        if xp.norm(b - AX @ xp.to_like(y, b)) > PAYS_BELOW * xp.norm(b):
+        size = float(xp.norm(b - AX @ xp.to_like(y, b))) / (float(xp.norm(b)) or 1.0)
+        if size > PAYS_BELOW:
             self._n_vain += 1
             self._rests = 2**self._n_vain - 1
             return None
-        self._n_vain = 0
+        self._n_vain, self.size = 0, size
         return x0
 
     def learn(self, x: Any) -> None:
         """Remember a solution."""
         if x.ndim == 1:
-            if self._solutions and (self._solutions[-1].shape, self._solutions[-1].dtype) != (x.shape, x.dtype):
+            if self._solutions and not is_like(self._solutions[-1], x):
                 self._solutions.clear()
             self._solutions.append(x)
+
+
+def is_like(x: Any, y: Any) -> bool:
+    """Whether two arrays have one shape and one dtype."""
+    return x.shape == y.shape and x.dtype == y.dtype

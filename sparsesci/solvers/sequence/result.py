@@ -26,7 +26,8 @@ class Attempt:
     nit, nmatvec : int
         Its iterations, and its products with A.
     setup_seconds, seconds : float
-        What its preconditioner cost, if one was made; and all the rest.
+        What its preconditioner cost, if one was made or, the first time it served a later matrix, converted for that;
+        and all the rest.
     preconditioner_age : int
         How many matrices ago the preconditioner was made; 0 for this one.
     """
@@ -57,7 +58,7 @@ class SystemResult(Result):
     time : float
         Seconds of this thread, all attempts included.
     method : str
-        Which method gave x.
+        Which method gave x; "none" where x = 0 meets the rule.
     attempts : tuple of Attempt
         All that was tried, in order: more than one where a trial was cut short, or a method failed.
     """

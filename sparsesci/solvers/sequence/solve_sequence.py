@@ -7,7 +7,9 @@ walk measures (`cost`), and goes on choosing.
 
 from __future__ import annotations
 
+import pickle
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -25,6 +27,7 @@ from ..krylov.order_systems import order_systems
 from ..krylov.recycle import RecycleSpace
 from .candidates import METHODS, PRECONDITIONERS
 from .result import SequenceResult, SystemResult
+from .system import is_same, remembered
 from .walk import Walk
 
 LEAST_IN_A_STRETCH = 20  # systems: a walk needs some to learn
@@ -128,9 +131,11 @@ def solve_sequence(
     if is_spread:
         solved = _spread(walk, workers, systems, order)
     else:
-        # A callback sees each system when it has been solved, and tells a tuner's contexts apart: no runs then.
-        one_by_one = callback is not None or tuner is not None
-        solved = _alone(walk, systems, order, contexts, one_by_one=one_by_one)
+        # A callback sees each system when it has been solved, and tells a tuner's contexts apart: no runs then. Nor
+        # where a system is made when it is asked for, maybe in the arrays of the one before.
+        one_by_one = callback is not None or tuner is not None or not isinstance(systems, list | tuple)
+        numbered = enumerate(systems) if order is None else ((int(i), systems[i]) for i in order)
+        solved = _alone(walk(length=None if order is None else len(order)), numbered, contexts, one_by_one=one_by_one)
     try:
         for index, answer, space in solved:
             results[index], recycled = answer, space
@@ -155,14 +160,15 @@ def _checked(method, preconditioner, rtol, atol, maxiter, recycle, tuner) -> dic
     if isinstance(preconditioner, str) and preconditioner != "auto" and preconditioner not in PRECONDITIONERS:
         accepted = ", ".join(map(repr, PRECONDITIONERS))
         raise ValueError(f"preconditioner is {preconditioner!r}: accepted are 'auto', {accepted}, a function or an M")
-    if method == "direct" and preconditioner not in ("auto", "none", None):
+    is_free = preconditioner is None or (isinstance(preconditioner, str) and preconditioner in ("auto", "none"))
+    if method == "direct" and not is_free:
         raise ValueError("a direct method takes no preconditioner: leave it at 'auto', or choose another method")
     if recycle is not None and not isinstance(recycle, RecycleSpace):
         raise TypeError(f"recycle is a {type(recycle).__name__}: pass the .recycle of an earlier result, or None")
     if tuner is not None:
         if not isinstance(tuner, OmegaTuner):
             raise TypeError(f"tuner is a {type(tuner).__name__}: an OmegaTuner is needed")
-        if preconditioner not in ("auto", "ssor") or method == "direct":
+        if not (isinstance(preconditioner, str) and preconditioner in ("auto", "ssor")) or method == "direct":
             raise ValueError("a tuner chooses the omega of SSOR: leave preconditioner at 'auto', method not 'direct'")
         preconditioner, method = "ssor", "cg" if method == "auto" else method
     return {
@@ -186,7 +192,9 @@ def _ordered(systems: Any, order: Any, features: Any, *, is_spread: bool) -> tup
     if not isinstance(systems, Sequence):
         if not (is_sorted or is_spread):
             return None, systems
-        systems = list(systems)
+        systems = _all_at_once(systems)
+    elif is_spread and not isinstance(systems, list | tuple):
+        systems = _all_at_once(systems)
     n_systems = len(systems)
     if not is_sorted:
         return np.arange(n_systems), systems
@@ -195,6 +203,24 @@ def _ordered(systems: Any, order: Any, features: Any, *, is_spread: bool) -> tup
         source = "features are" if isinstance(order, str) else "order is"
         raise ValueError(f"{source} not for {n_systems} systems: a permutation of 0..{n_systems - 1} is needed")
     return permutation, systems
+
+
+def _all_at_once(systems: Iterable[Any]) -> list[Any]:
+    """Return the systems as a list; ValueError where one is written over the one before."""
+    listed: list[Any] = []
+    copies: list[Any] = []
+    for item in systems:
+        parts = list(item) if isinstance(item, tuple | list) else []
+        before = listed[-1] if copies else []
+        for part, old, copy in zip(parts, before, copies, strict=False):
+            if part is old and not is_same(part, copy):
+                raise ValueError(
+                    f"systems[{len(listed)}] is written over the one before, and with workers, features or an order "
+                    "all are needed at once: yield copies, or functions that return (A, b)"
+                )
+        listed.append(item)
+        copies = [remembered(part) for part in parts]
+    return listed
 
 
 def _contexts(tuner: OmegaTuner | None, features: Any) -> np.ndarray | None:
@@ -208,12 +234,10 @@ def _contexts(tuner: OmegaTuner | None, features: Any) -> np.ndarray | None:
 
 
 def _alone(
-    walk: Callable[..., Walk], systems: Any, order: np.ndarray | None, contexts: np.ndarray | None, *, one_by_one: bool
+    walker: Walk, numbered: Iterable[tuple[int, Any]], contexts: np.ndarray | None, *, one_by_one: bool
 ) -> Iterator[tuple[int, SystemResult, RecycleSpace | None]]:
     """Solve in this thread; yield number, answer and recycled space as each is done."""
-    walker = walk(length=None if order is None else len(order))
-    numbered = enumerate(systems) if order is None else ((int(i), systems[i]) for i in order)
-    for run in _runs(numbered, one_by_one=one_by_one or order is None):
+    for run in _runs(numbered, one_by_one=one_by_one):
         index = run[0][0]
         try:
             A, b = _system(run[0][1])
@@ -246,7 +270,7 @@ def _runs(numbered: Iterable[tuple[int, Any]], *, one_by_one: bool) -> Iterator[
 
 def _are_alike(item: Any, following: Any) -> bool:
     """Whether two systems have one object for a matrix, and finite host vectors of one dtype and length."""
-    if callable(item) or callable(following) or not len(item) == len(following) == 2:
+    if not all(isinstance(system, tuple | list) and len(system) == 2 for system in (item, following)):
         return False
     (A, b), (B, c) = item, following
     return (
@@ -273,24 +297,42 @@ def _spread(
         n_stretches = n_workers(workers) if is_counted else -(-len(order) // LEAST_IN_A_STRETCH)
         parts = np.array_split(order, max(1, min(n_stretches, len(order))))
         stretches = [[(int(i), systems[i]) for i in part] for part in parts if len(part)]
-        for answers, recycled, error in map_(partial(_solve_stretch, walk), stretches):
+        for answers, recycled, failure in map_(partial(_solve_stretch, walk), stretches):
             for index, answer in answers:
                 yield index, answer, recycled
-            if error is not None:
-                raise error
+            if failure is not None:
+                raise failure.error
 
 
 def _solve_stretch(walk: Callable[..., Walk], stretch: list[tuple[int, Any]]):
-    """Solve the systems of a stretch; return what was solved, what was recycled, and the error that ended it."""
-    numbers, items = [index for index, _ in stretch], [item for _, item in stretch]
+    """Solve the systems of a stretch; return what was solved, what was recycled, and the failure that ended it."""
     answers, recycled = [], None
     try:
-        for place, answer, space in _alone(walk, items, np.arange(len(items)), None, one_by_one=False):
-            answers.append((numbers[place], answer))
+        for index, answer, space in _alone(walk(length=len(stretch)), stretch, None, one_by_one=False):
+            answers.append((index, answer))
             recycled = space
     except Exception as error:
-        return answers, recycled, error
+        return answers, recycled, Failure(error)
     return answers, recycled, None
+
+
+class Failure:
+    """An error on its way back from a worker. One that cannot be pickled would take all answers with it."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def __reduce__(self):
+        """Travel as the error itself, or else as its words; its traceback, which stays behind, goes along as a note."""
+        error = self.error
+        error.add_note("".join(traceback.format_exception(error)))
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # whatever the constructor of the error, or what it holds, makes of it
+            error = RuntimeError(f"{type(self.error).__name__}: {self.error}")
+            for note in self.error.__notes__:
+                error.add_note(note)
+        return Failure, (error,)
 
 
 def _system(item: Any) -> tuple[Any, Any]:

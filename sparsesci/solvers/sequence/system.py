@@ -111,6 +111,7 @@ def form_of(A: Any, b: Any) -> str:
 def remembered(A: Any):
     """Return a copy of the entries of A: a caller may fill the same matrix anew for each system."""
     if xp.is_sparse(A) and not xp.is_cupy(A):
+        A = A.tocsr()
         return A.indptr.copy(), A.indices.copy(), A.data.copy()
     return A.copy() if xp.is_numpy(A) else A
 
@@ -118,6 +119,7 @@ def remembered(A: Any):
 def is_same(A: Any, last: Any) -> bool:
     """Whether A has the entries that were remembered; maps and device arrays are the same if they are one object."""
     if xp.is_sparse(A) and isinstance(last, tuple):
+        A = A.tocsr()
         # The values first: of matrices that differ they nearly always tell.
         parts = zip((A.data, A.indptr, A.indices), (last[2], last[0], last[1]), strict=True)
         return all(part.dtype == old.dtype and np.array_equal(part, old) for part, old in parts)

@@ -18,12 +18,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sparsesci._lib import validate, xp
+from sparsesci._lib.operator import as_operator
 from sparsesci._lib.result import Status
 from sparsesci._lib.xp import norm
 
@@ -33,13 +34,11 @@ from ..krylov.result import KrylovResult, failures_are_handled
 from ..krylov.ssor import ssor_preconditioner
 from .candidates import (
     DEFINITE_ONLY,
-    KEPT,
-    METHODS,
-    PRECONDITIONERS,
     PRODUCTS_AN_ITERATION,
     VARIABLES,
     Candidate,
     candidates_for,
+    make_ready,
     solve,
 )
 from .cost import Outlook, choose
@@ -50,7 +49,7 @@ from .system import Kind, Looking, System, seconds_of_a_product, symmetry
 FEWEST_ITERATIONS = 5
 COLUMNS_AT_ONCE = 32  # right-hand sides that share a matrix and its factors
 LEARNS_ALONE = 20240917  # seed of the tuner that nobody else brings
-LEAST_PART = 0.3  # of the way to a solution: less tells too little of what the whole would cost
+LEAST_PART = 0.5  # of the way to a solution: less tells too little of what the whole would cost
 SHORTEST = 1e-7  # seconds: what the clock cannot tell from nothing
 
 
@@ -68,6 +67,7 @@ class Walk:
     def __init__(self, *, method, preconditioner, rtol, atol, maxiter, recycle=None, tuner=None, length=None):
         self.method, self.preconditioner = method, preconditioner
         self.rtol, self.atol, self.maxiter = rtol, atol, maxiter
+        self._goal = rtol  # what the dtype of the systems can promise of it
         self.recycle: RecycleSpace | None = recycle
         self.length = length
         self.tuner = OmegaTuner(rng=LEARNS_ALONE) if tuner is None else tuner
@@ -111,9 +111,9 @@ class Walk:
     def _solve_together(self, A: Any, right_hand_sides: Sequence[Any], factors: Any) -> Iterator[SystemResult]:
         begin = self._clock()
         system = self._looking.at(A, np.stack(right_hand_sides, axis=1))
-        X = factors(system.b)
+        X = exactly(system, factors)
         residuals, sizes = (np.linalg.norm(part, axis=0) for part in (system.b - system.operator(X), system.b))
-        goals = np.maximum(self.rtol * sizes, self.atol)
+        goals = np.maximum(self._goal * sizes, self.atol)
         seconds = (self._clock() - begin) / len(right_hand_sides)
         for b, x, residual, goal in zip(right_hand_sides, X.T.copy(), residuals, goals, strict=True):
             if residual <= goal:
@@ -126,7 +126,7 @@ class Walk:
     def _begin(self, system: System) -> None:
         """Begin with new beliefs: the systems are of another kind than those before."""
         is_first, self._kind = self._kind is None, system.kind
-        self.rtol = validate.relative_tolerance(self.rtol, self.atol, system.b)
+        self._goal = validate.relative_tolerance(self.rtol, self.atol, system.b)
         product = seconds_of_a_product(system)
         self.candidates = candidates_for(system.kind, system, self.method, self.preconditioner, product)
         if is_first and self.recycle is not None:
@@ -150,23 +150,26 @@ class Walk:
         )
 
     def _solve(self, system: System, outlook: Outlook, context: float | None, begin: float) -> SystemResult:
+        if is_solved_by_zero(system, self._goal, self.atol):
+            return zero_result(system, self._clock() - begin)
         products_before = system.operator.nmatvec
         x0 = self._guess.at(system.operator, system.b)  # 2
+        outlook = replace(outlook, part=part_left(self._guess.size, self._goal))
         self._context = context
         attempts: list[Attempt] = []
-        best, least, part = None, math.inf, 1.0
+        best, method, least, part = None, "", math.inf, 1.0
         for one, seconds in self._turns(system, outlook):  # 3, 4
             attempt, result = self._attempt(one, system, outlook.sharing, x0, seconds, part)
             attempts.append(attempt)
             if attempt.status.is_success:
                 self._guess.learn(result.x)
-                best = result
+                best, method = result, attempt.method
                 break
             size = distance(system, result.x)
             if best is None or size < least:
-                best, least = result, size
+                best, method, least = result, attempt.method, size
                 if size < 1:
-                    x0, part = result.x, part_left(size, self.rtol)
+                    x0, part = result.x, part_left(size, self._goal)
         return SystemResult(
             x=best.x,
             status=best.status,
@@ -174,7 +177,7 @@ class Walk:
             nit=sum(attempt.nit for attempt in attempts),
             time=self._clock() - begin,
             nmatvec=system.operator.nmatvec - products_before + sum(attempt.nmatvec for attempt in attempts),
-            method=attempts[-1].method,
+            method=method,
             attempts=tuple(attempts),
         )
 
@@ -185,7 +188,9 @@ class Walk:
             choice = choose(
                 {name: one.cost for name, one in untried.items()},
                 {name: one.has(system.matrix) for name, one in untried.items()},
-                outlook,
+                replace(
+                    outlook, seconds_of_trials=self._seconds_of_trials
+                ),  # those on this system have to be paid, too
             )
             one = untried[choice.name]
             seconds = choice.seconds if len(self.candidates) > 1 or one.has(system.matrix) == "stale" else math.inf
@@ -222,6 +227,10 @@ class Walk:
             one.cost.learn_setup(setup)
         is_own = one.made_for == system.matrix
         begin = self._clock()
+        if not is_own and one.convert(system.b.dtype):
+            setup = self._clock() - begin
+            one.cost.learn_conversion(setup)
+        begin = self._clock()
         result, is_exact = self._run(one, system, x0, seconds, is_own=is_own)
         elapsed = max(self._clock() - begin, SHORTEST)
         self._learn(one, system, result, elapsed, 1.0 if is_exact else part, is_own=is_own)
@@ -251,13 +260,14 @@ class Walk:
     ) -> tuple[KrylovResult, bool]:
         """Run a method for so many seconds; return its result, and whether its factors alone have solved the system."""
         if is_own and one.preconditioner == "lu":
-            result, x0 = solve_exactly(system, one.M, x0, rtol=self.rtol, atol=self.atol)
+            result, x0 = solve_exactly(system, one.M, x0, rtol=self._goal, atol=self.atol)
             if result is not None:
                 return result, True
         most = 10 * system.kind.n if self.maxiter is None else self.maxiter
         if seconds < math.inf:
-            most = min(most, max(FEWEST_ITERATIONS, int(seconds / one.seconds_per_iteration)))
-        result = solve(one, system, x0, rtol=self.rtol, atol=self.atol, maxiter=most)
+            an_iteration = one.seconds_per_iteration * system.n_columns  # maxiter is for each column
+            most = min(most, max(FEWEST_ITERATIONS, int(seconds / an_iteration)))
+        result = solve(one, system, x0, rtol=self._goal, atol=self.atol, maxiter=most)
         if one.preconditioner == "ssor" and result.success and result.nit:
             self.tuner.tell(result.nit)  # of one that was cut short nobody knows how many it would have been
         self.recycle = one.recycle if one.recycle is not None else self.recycle
@@ -278,10 +288,11 @@ class Walk:
                 one.cost.learn(seconds / part, p, is_own=is_own, n_systems=n)
             return
         one.cost.learn_failure(seconds, is_own=is_own, n_systems=n)
-        if self.method == "auto" and is_own and system.kind.is_hermitian:
+        is_indefinite = result.status is Status.NOT_POSITIVE_DEFINITE  # no fresher preconditioner changes that
+        if self.method == "auto" and (is_own or is_indefinite) and system.kind.is_hermitian:
             # The kind was seen at its first matrix; this one need not be like it.
             is_hermitian, is_positive = symmetry(system.A, system.operator, system.b, system.kind.form)
-            may_be_definite = is_positive and result.status is not Status.NOT_POSITIVE_DEFINITE
+            may_be_definite = is_positive and not is_indefinite
             if not is_hermitian or (one.method in DEFINITE_ONLY and not may_be_definite):
                 kind = replace(system.kind, is_hermitian=is_hermitian, has_positive_diagonal=may_be_definite)
                 self._look_again(kind, system)
@@ -295,7 +306,7 @@ class Walk:
             if name in known:
                 self.candidates[name] = known[name]
             elif factored is not None and one.preconditioner == "lu":
-                one.M, one.made_for = factored.M, factored.made_for
+                one.M, one.made_for, one.is_converted = factored.M, factored.made_for, factored.is_converted
                 one.cost.take_over(factored.cost)
 
     def _replace(self, one: Candidate, system: System) -> None:
@@ -308,7 +319,7 @@ class Walk:
 def solve_exactly(system: System, M: Any, x0: Any, *, rtol: float, atol: float) -> tuple[KrylovResult | None, Any]:
     """Solve by the factors of this very matrix; where rounding keeps that from the goal, return a start instead."""
     begin = time.perf_counter()
-    x = M(system.b)
+    x = exactly(system, M)
     residuals = [norm(column) for column in columns(system.b - system.operator(x))]
     goals = [max(rtol * norm(column), atol) for column in columns(system.b)]
     if not all(residual <= goal for residual, goal in zip(residuals, goals, strict=True)):
@@ -317,6 +328,11 @@ def solve_exactly(system: System, M: Any, x0: Any, *, rtol: float, atol: float) 
     message = exact_message(residuals[worst], goals[worst])
     seconds = time.perf_counter() - begin
     return KrylovResult(x, Status.CONVERGED, message, 0, seconds, 0, tuple(residuals)), x
+
+
+def exactly(system: System, factors: Any) -> Any:
+    """Return what factors give, in the dtype of the system: that of the matrix alone may be a narrower one."""
+    return as_operator(factors, system.b, name="M")(system.b)
 
 
 def solved_exactly(x: Any, residual: float, goal: float, attempt: Attempt) -> SystemResult:
@@ -328,6 +344,19 @@ def solved_exactly(x: Any, residual: float, goal: float, attempt: Attempt) -> Sy
 def exact_message(residual: float, goal: float) -> str:
     """Say how well factors have solved a system."""
     return f"converged, ||r|| = {residual:.2e} <= {goal:.2e} by a factorisation"
+
+
+def is_solved_by_zero(system: System, rtol: float, atol: float) -> bool:
+    """Whether x = 0 meets the rule for every column: nobody needs to try then, nor learns anything."""
+    sizes = [norm(column) for column in columns(system.b)]
+    return all(size <= max(rtol * size, atol) for size in sizes)
+
+
+def zero_result(system: System, seconds: float) -> SystemResult:
+    """Return the zero solution, which took no attempt."""
+    size = max(norm(column) for column in columns(system.b))
+    message = f"converged, ||r|| = ||b|| = {size:.2e} with x = 0"
+    return SystemResult(xp.zeros_like(system.b), Status.CONVERGED, message, 0, seconds, 0, "none", ())
 
 
 def no_attempt(one: Candidate, system: System, seconds: float, reason: str) -> tuple[Attempt, KrylovResult]:
@@ -352,21 +381,3 @@ def part_left(size: float, goal: float) -> float:
 def columns(b: Any) -> list[Any]:
     """Return the columns of a block, or a vector alone."""
     return [b] if b.ndim == 1 else [b[:, j] for j in range(b.shape[1])]
-
-
-@cache
-def make_ready(method: str, preconditioner: str, form: str, dtype: str) -> None:
-    """Solve tiny systems first: what is compiled or loaded on the first call is no cost of the method."""
-    from scipy.sparse import diags_array
-
-    if form != "sparse" or preconditioner == "given" or method == "direct":
-        return
-    function, n_recycle = METHODS[method]
-    A = diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(24, 24), dtype=dtype).tocsr()
-    M = PRECONDITIONERS["none" if preconditioner in KEPT else preconditioner](A)
-    recycle = {}
-    for shift in (0.0, 1.0, 2.0):
-        b = np.cos(np.arange(24.0) + shift).astype(dtype)
-        result = function(A, b, M=M, rtol=1e-3, **recycle)
-        if n_recycle:
-            recycle = {"recycle": result.recycle}

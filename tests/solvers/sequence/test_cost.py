@@ -112,6 +112,26 @@ def test_a_method_that_becomes_slow_is_left_for_one_that_is_known():
     assert story[:40].count("fickle") >= 35 and story[50:].count("steady") >= 45
 
 
+def test_nothing_else_is_tried_before_the_best_is_measured():
+    kept_factors, other = Cost(8.0, 0.4, 5.0, hope=0.4), Cost(0.1, 10.0, hope=0.5)
+    kept_factors.learn_setup(8.0)
+    kept_factors.learn(0.4, 1, is_own=True, n_systems=0)
+    costs, has = {"lu": kept_factors, "other": other}, {"lu": "stale", "other": "none"}
+    choices = []
+    for n in (1, 2):
+        choices.append(choose(costs, has, Outlook(n, 500 - n, 1, 1, 9.0, 0.0)).name)
+        kept_factors.learn(5.0, 1, is_own=False, n_systems=n)
+    assert choices == ["lu", "other"]
+
+
+@pytest.mark.parametrize(("part", "name"), [(1.0, "known"), (0.25, "untried")])
+def test_a_good_starting_guess_gives_hope_for_what_was_never_tried(part, name):
+    known, untried = Cost(0.0, 1.0), Cost(0.1, 10.0, hope=1.2)
+    known.learn(1.0, 1, is_own=True, n_systems=0)
+    outlook = Outlook(1, 99, 1, 1, 1.0, 0.0, part)
+    assert choose({"known": known, "untried": untried}, {"known": "none", "untried": "none"}, outlook).name == name
+
+
 def test_what_fails_rests_longer_each_time():
     cost = Cost(setup=0.0, column=1.0)
     rests = []
@@ -133,3 +153,12 @@ def test_old_measurements_are_believed_less():
     cost = Cost(setup=0.0, column=1.0)
     cost.learn(8.0, 1, is_own=True, n_systems=0)
     assert cost.hoped(0) == 8.0 and np.isclose(cost.hoped(100), 4.0)
+
+
+def test_a_conversion_is_shared_by_the_systems_after_it():
+    cost = Cost(8.0, 0.4, 5.0)
+    cost.learn_setup(8.0)
+    cost.learn(0.4, 1, is_own=True, n_systems=0)
+    cost.learn_conversion(2.6)
+    cost.learn(1.0, 1, is_own=False, n_systems=1)
+    assert cost.next(1, has="stale") == (1.0, False) and np.isclose(cost.renewed(1), (8.0 + 0.4 + 2.6 + 1.0) / 2)

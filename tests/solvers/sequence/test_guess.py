@@ -62,3 +62,11 @@ def test_a_new_size_begins_anew(host_lib):
     A, b, _ = host_lib.poisson(30, seed=819)
     guess.at(operator := as_operator(A, b), b)
     assert operator.nmatvec == 1
+
+
+def test_a_solution_of_another_dtype_is_no_guess(lib):
+    A, b, x = lib.poisson(30, seed=820, dtype=complex)
+    _, c, _ = lib.poisson(30, seed=820)
+    guess = Guess()
+    guess.learn(x)
+    assert guess.at(as_operator(A, b), c) is None

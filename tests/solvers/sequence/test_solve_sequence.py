@@ -1,15 +1,17 @@
 """Sequences of systems: every answer checked, in the caller's order, whatever happened on the way."""
 
 import pickle
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from sparsesci.solvers import ConvergenceWarning, OmegaTuner, Status, gcrodr, solve_sequence
+from sparsesci.solvers import ConvergenceWarning, OmegaTuner, Status, gcrodr, lu_preconditioner, solve_sequence
 
 RTOL = 1e-8
 
@@ -114,6 +116,49 @@ def test_sizes_and_dtypes_may_change_on_the_way():
     assert result.success and worst(systems, result) <= RTOL
 
 
+@pytest.mark.parametrize("dtypes", [(float, complex), (complex, float), (float, np.float32), (np.float32, float)])
+def test_a_change_of_dtype_alone_changes_the_dtype_of_the_answers(dtypes):
+    (A, b), *_ = drifting("definite", 1, seed=1273, n=9)
+    systems = [((A * (1 + 0.01 * i)).astype(dtype), b.astype(dtype)) for dtype in dtypes for i in range(3)]
+    result = solve_sequence(systems, rtol=1e-5)
+    assert result.success and worst(systems, result) <= 1e-5
+    assert [x.dtype for x in result.x] == [A.dtype for A, _ in systems]
+
+
+def test_what_float32_cannot_promise_is_kept_for_float64():
+    narrow, wide = drifting("definite", 2, seed=1275, dtype=np.float32), drifting("definite", 2, seed=1276)
+    with pytest.warns(UserWarning, match="below what float32 can promise"):
+        result = solve_sequence([*narrow, *wide], rtol=1e-10, maxiter=400)
+    assert worst(wide, solve_sequence(wide, rtol=1e-10)) <= 1e-10
+    errors = [np.linalg.norm(b - A @ x) / np.linalg.norm(b) for (A, b), x in zip(wide, result.x[2:], strict=True)]
+    assert max(errors) <= 1e-10
+
+
+def test_factors_of_a_narrow_matrix_are_refined_for_a_wide_right_hand_side():
+    systems = [(A.astype(np.float32), b) for A, b in drifting("indefinite", 3, seed=1277)]
+    result = solve_sequence(systems, method="direct", rtol=1e-10)
+    wide = [(A.astype(float), b) for A, b in systems]
+    assert result.success and worst(wide, result) <= 1e-10
+    assert all(x.dtype == float for x in result.x)
+
+
+@pytest.mark.parametrize("options", [{"method": "direct"}, {"preconditioner": "lu"}])
+def test_factors_of_a_function_are_refused(options):
+    A, b = drifting("definite", 1, seed=1278, n=5)[0]
+    with pytest.raises(TypeError, match="a factorisation needs the entries of A"):
+        solve_sequence([(A.__matmul__, b)], **options)
+
+
+def test_factors_that_would_not_fit_are_made_only_for_who_asks_for_nothing_else(monkeypatch):
+    from sparsesci.solvers.sequence import candidates
+
+    monkeypatch.setattr(candidates, "MOST_ENTRIES", 10)
+    systems = drifting("unsymmetric", 3, seed=1279)
+    used = {one.method for one in solve_sequence(systems, rtol=RTOL).attempts}
+    assert not used & {"direct", "gcrodr + lu"}
+    assert solve_sequence(systems, method="direct", rtol=RTOL).success
+
+
 def test_one_matrix_is_factored_once():
     (A, _), *_ = drifting("definite", 1, seed=1217)
     rng = np.random.default_rng(1218)
@@ -121,6 +166,34 @@ def test_one_matrix_is_factored_once():
     result = solve_sequence(systems, method="direct", rtol=RTOL)
     assert result.success and worst(systems, result) <= RTOL
     assert [attempt.setup_seconds > 0 for attempt in result.attempts] == [True] + 11 * [False]
+
+
+def test_factors_are_converted_once_for_all_later_matrices():
+    from sparsesci.solvers.sequence.candidates import Candidate
+    from sparsesci.solvers.sequence.cost import Cost
+
+    A, _ = drifting("definite", 1, seed=1294, n=9)[0]
+    one = Candidate("cg", "lu", lu_preconditioner, Cost(1.0, 1.0, 1.0))
+    story = []
+    for matrix in (1, 2):
+        one.renew(A, matrix)
+        story += [one.convert(A.dtype) for _ in range(3)]
+    assert story == 2 * [True, False, False]
+
+
+def test_a_trial_is_paid_before_the_next_one_on_the_same_system(monkeypatch):
+    from sparsesci.solvers.sequence import walk
+    from sparsesci.solvers.sequence.cost import Choice
+
+    paid = []
+
+    def always_a_trial(costs, has, outlook):
+        paid.append(outlook.seconds_of_trials)
+        return Choice(next(iter(costs)), 1e-9, 0.0)
+
+    monkeypatch.setattr(walk, "choose", always_a_trial)
+    solve_sequence(drifting("unsymmetric", 1, seed=1295), rtol=1e-12)
+    assert len(paid) > 1 and all(later > earlier for earlier, later in pairwise(paid))
 
 
 def test_many_right_hand_sides_are_solved_together_and_each_is_checked():
@@ -164,6 +237,39 @@ def test_a_matrix_that_is_filled_anew_is_noticed():
     assert np.allclose([solutions[0] @ x / (x @ x) for x in solutions], expected / expected[0])
 
 
+class Refilling(Sequence):
+    """Systems in one matrix that is filled anew whenever one is asked for."""
+
+    def __init__(self, length, *, seed):
+        self.length, (self.A, self.b) = length, drifting("definite", 1, seed=seed, n=6)[0]
+        self.data = self.A.data.copy()
+
+    def __len__(self):  # noqa: D105
+        return self.length
+
+    def __getitem__(self, i):  # noqa: D105
+        if not 0 <= i < self.length:
+            raise IndexError(i)
+        self.A.data[:] = (1.0 + i) * self.data
+        return self.A, self.b
+
+
+@pytest.mark.parametrize("order", [None, [2, 0, 3, 1]])
+def test_a_matrix_that_is_filled_anew_when_it_is_asked_for_is_noticed(order):
+    solutions = solve_sequence(Refilling(4, seed=1287), order=order, method="direct", rtol=RTOL).x
+    assert np.allclose([x / solutions[0] for x in solutions], 1 / np.arange(1.0, 5.0)[:, None])
+
+
+@pytest.mark.parametrize("wrap", [list, iter])
+@pytest.mark.parametrize("options", [{"workers": 2}, {"order": [3, 1, 2, 0]}])
+def test_systems_that_overwrite_each_other_are_refused_where_all_are_needed_at_once(wrap, options):
+    lazy = Refilling(4, seed=1289)
+    if wrap is list and "order" in options:
+        pytest.skip("a sequence in an order is asked for one system after the other")
+    with pytest.raises(ValueError, match=r"systems\[1\] is written over the one before"):
+        solve_sequence(lazy if wrap is list else iter(lazy), **options)
+
+
 def test_recycled_products_are_not_paid_twice_for_one_matrix():
     (A, b), *_ = drifting("indefinite", 1, seed=1221)
     rng = np.random.default_rng(1222)
@@ -178,6 +284,69 @@ def test_a_zero_right_hand_side_has_the_zero_solution():
     A, b = drifting("definite", 1, seed=1223)[0]
     result = solve_sequence([(A, b), (A, 0 * b), (A + A, 0 * b)], rtol=RTOL)
     assert result.success and not result.x[1].any() and not result.x[2].any()
+
+
+def test_a_zero_right_hand_side_needs_no_preconditioner():
+    S = sp.csr_array(np.diag([0.0, 1.0, 1.0]))
+    result = solve_sequence([(S, np.zeros(3))], method="gmres", preconditioner="ilu0")
+    assert result.success and not result.x[0].any() and result.attempts == []
+
+
+@pytest.mark.parametrize("wrap", [sp.csr_array, np.asarray])
+@pytest.mark.parametrize("method", ["minres", "gmres", "bicgstab", "recycled_minres"])
+def test_a_saddle_point_is_solved_where_no_diagonal_helps(wrap, method):
+    rng = np.random.default_rng(1281)
+    B = rng.standard_normal((4, 9))
+    A = np.block([[np.diag(rng.uniform(1, 2, 9)), B.T], [B, np.zeros((4, 4))]])
+    systems = [(wrap(A), rng.standard_normal(13)) for _ in range(2)]
+    result = solve_sequence(systems, method=method, rtol=1e-6)
+    assert result.success and worst(systems, result) <= 1e-6
+
+
+def test_the_method_that_is_named_is_the_one_that_gave_the_best_iterate():
+    d = np.linspace(1, 50, 49) * np.where(np.arange(49) % 2, 1, -1)
+    d[0] = 0
+    S = sp.diags_array(d).tocsr()
+    S.eliminate_zeros()
+    with pytest.warns(ConvergenceWarning):
+        (one,) = solve_sequence([(S, np.ones(49))], rtol=1e-10, maxiter=9).results
+    assert (one.method, one.status) in {(attempt.method, attempt.status) for attempt in one.attempts}
+
+
+def test_a_callback_may_write_to_what_it_is_shown():
+    (A, b), *_ = drifting("definite", 1, seed=1283, n=5)
+    result = solve_sequence([(A, b * (1 + i)) for i in range(4)], callback=lambda one: one.x.fill(np.nan), rtol=RTOL)
+    assert result.success
+
+
+@pytest.mark.parametrize("form", ["dense", "float32", "mixed", "unsorted"])
+def test_multigrid_takes_every_matrix_and_leaves_it_as_it_is(form):
+    A, b = drifting("definite", 1, seed=1285, n=30)[0]
+    if form == "unsorted":
+        rows = [slice(*A.indptr[i : i + 2]) for i in range(A.shape[0])]
+        A = sp.csr_array(
+            (
+                np.concatenate([A.data[r][::-1] for r in rows]),
+                np.concatenate([A.indices[r][::-1] for r in rows]),
+                A.indptr,
+            )
+        )
+    A = A.toarray() if form == "dense" else A.astype(np.float32) if form in ("float32", "mixed") else A
+    b = b.astype(np.float32) if form == "float32" else b
+    before = A.copy() if form == "dense" else A.indices.copy()
+    result = solve_sequence([(A, b)], method="cg", preconditioner="amg", rtol=1e-4)
+    assert result.success and result.x[0].dtype == b.dtype
+    assert np.array_equal(before, A if form == "dense" else A.indices)
+
+
+def test_multigrid_without_a_finite_cycle_is_reported():
+    rng = np.random.default_rng(1284)
+    S = sp.random_array((20, 20), density=0.2, rng=rng)
+    S = (S + S.T + sp.diags_array([2.0, 2.0], offsets=[-1, 1], shape=(20, 20))).tolil()
+    S.setdiag(0)
+    with pytest.warns(ConvergenceWarning, match="0 of 1"):
+        result = solve_sequence([(S, np.ones(20))], method="gmres", preconditioner="amg")
+    assert result.attempts[0].status is Status.BREAKDOWN
 
 
 def test_time_steps_start_from_the_last_solutions():
@@ -249,6 +418,30 @@ def test_processes_get_recipes_and_send_answers():
         result = solve_sequence(recipes, workers=pool.map, rtol=RTOL)
     systems = [made_there(1237, i) for i in range(25)]
     assert result.success and worst(systems, result) <= RTOL
+
+
+class Odd(Exception):
+    """An error that can be pickled, but not restored."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} in {where}")
+
+
+def odd(i):
+    """Return system i, but not the last ones."""
+    if i > 23:
+        raise Odd("nothing", "here")
+    return made_there(1236, 0)
+
+
+@pytest.mark.parametrize("where", ["thread", "process"])
+def test_an_error_in_a_worker_comes_back_with_its_number_and_with_what_was_solved(where):
+    recipes = [partial(odd, i) for i in range(25)]
+    with ProcessPoolExecutor(1) as pool, pytest.raises(Odd if where == "thread" else RuntimeError) as caught:
+        solve_sequence(recipes, workers=2 if where == "thread" else pool.map)
+    assert "nothing in here" in str(caught.value)
+    assert "this was systems[24]" in caught.value.__notes__
+    assert sum(one is not None for one in caught.value.partial_result.results) == 24
 
 
 def test_a_dask_cluster_gets_recipes_and_sends_answers():
@@ -331,6 +524,13 @@ def test_a_broken_system_is_named_with_its_number():
     assert any("systems[1]" in note for note in caught.value.__notes__)
 
 
+@pytest.mark.parametrize("broken", [3, None, (np.eye(2),)])
+def test_what_is_no_system_loses_nothing_that_came_before(broken):
+    with pytest.raises(TypeError, match="a pair") as caught:
+        solve_sequence([*drifting("definite", 3, seed=1290, n=5), broken])
+    assert [one is not None for one in caught.value.partial_result.results] == [True, True, True, False]
+
+
 @pytest.mark.parametrize("bad", [(np.ones((3, 4)), np.ones(3)), (np.eye(3), np.ones(4)), (np.eye(3), np.ones(0))])
 def test_shapes_that_do_not_match_are_refused(bad):
     with pytest.raises(ValueError, match="shape"):
@@ -362,6 +562,8 @@ def test_an_empty_sequence_has_an_empty_answer():
         ({"workers": 0}, "workers"),
         ({"tuner": OmegaTuner(rng=5), "workers": 2}, "workers=None"),
         ({"tuner": OmegaTuner(rng=5), "preconditioner": "ilu0"}, "SSOR"),
+        ({"tuner": OmegaTuner(rng=5), "preconditioner": np.eye(25)}, "SSOR"),
+        ({"method": "direct", "preconditioner": np.eye(25)}, "takes no preconditioner"),
         ({"tuner": OmegaTuner(method="chebcb", context_bounds=(0, 1), rng=5)}, "context of each system"),
     ],
 )
@@ -382,6 +584,20 @@ def test_a_recycle_space_is_begun_with_and_handed_on():
     first = solve_sequence(systems[:1], method="gcrodr", preconditioner="jacobi", rtol=RTOL)
     second = solve_sequence(systems[1:], method="gcrodr", preconditioner="jacobi", rtol=RTOL, recycle=first.recycle)
     assert second.success and second.nit < 0.8 * first.nit
+
+
+def test_factors_are_handed_on_where_the_matrices_turn_out_to_be_indefinite(monkeypatch):
+    from sparsesci.solvers.sequence import walk
+    from sparsesci.solvers.sequence.cost import Choice, Cost
+
+    def factors_first(costs, has, outlook):
+        return Choice(next(name for name in ("cg + lu", "gcrodr + lu", *costs) if name in costs), 10.0, None)
+
+    monkeypatch.setattr(walk, "choose", factors_first)
+    monkeypatch.setattr(Cost, "next", lambda self, columns, *, has: (1.0, has == "none"))
+    attempts = solve_sequence(drifting("indefinite", 3, seed=1292, drift=1e-3), rtol=RTOL).attempts
+    story = [(attempt.method, attempt.preconditioner_age) for attempt in attempts]
+    assert story == [("direct", 0), ("cg + lu", 1), ("gcrodr + lu", 1), ("gcrodr + lu", 2)]
 
 
 def test_a_method_that_fails_is_followed_by_the_next():

@@ -105,6 +105,7 @@ def cases(n):
     yield from relaxation_cases(A, csr, x)
     yield from definite_cases(csr, x)
     yield from ordering_cases(X)
+    yield from transport_cases(500 if n < 10_000 else 1000)
 
 
 def shortest_cases(operator, b, M):
@@ -254,6 +255,59 @@ def ordering_cases(X):
         kernel, reference = getattr(ordering, name), getattr(page, name).reference
         rivals = {"kernel": lambda c=call, k=kernel: c(k), "reference": lambda c=call, r=reference: c(r)}
         yield name, "500 systems, 64 features", rivals
+
+
+def transport_cases(n):
+    """Yield the kernels of optimal transport, at the solution of a random assignment of n points (reg = 1 / 1200)."""
+    from sparsesci._cpu import transport
+    from sparsesci.solvers import sinkhorn_newton
+    from sparsesci.solvers.transport import result, rows, sinkhorn
+    from sparsesci.solvers.transport import sinkhorn_newton as newton_page
+
+    C, weights, reg = np.random.default_rng(1623).random((n, n)), np.full(n, 1 / n), 1 / 1200
+    solved = sinkhorn_newton(None, None, C, reg)
+    (f, g), shift = solved.x, solved.shift
+    listed = rows.ListedRows(C, weights, shift)
+    at = listed.at(g, reg, 43.0)
+    size = int(at.P.indptr[-1])
+    plan = rows.SparsePlan(at.P.indptr, at.P.indices[:size], at.P.data[:size])
+    lists = (listed.indptr, listed.indices, listed.costs)
+
+    def room(size):
+        return np.empty(n + 1, np.int64), np.empty(size, np.int32), np.empty(size)
+
+    u, v, dense, scanned, narrowed = np.empty(n), np.empty(n), np.empty((n, n)), room(n * n + n), room(lists[1].size)
+    scanned[0][0] = 0
+    rest = np.random.default_rng(1624).standard_normal(n) * 1e-6
+    pages = {
+        "row_potentials": (sinkhorn, "log-sum-exp of rows", (C, g, shift, reg, u)),
+        "column_potentials": (sinkhorn, "log-sum-exp of columns", (C, f, shift, reg, v)),
+        "dense_rows": (rows, "exact rows of a dense plan", (C, weights, g, shift, reg, u, v)),
+        "dense_plan": (rows, "a dense plan", (C, f, g, shift, reg, dense)),
+        "plan_sums": (result, "sums of a plan", (C, f, g, shift, reg, u, v)),
+        "scan_rows": (rows, "candidates of each row", (C, g, shift, 65 * reg, 0, *scanned, u)),
+        "narrow_rows": (rows, "fewer candidates", (*lists, g, 50 * reg, *narrowed, u)),
+        "listed_rows": (rows, "exact rows of a sparse plan", (*lists, weights, g, reg, 43.0, u, v, *narrowed, v)),
+    }
+    for name, (page, work, arguments) in pages.items():
+        kernel, reference = getattr(transport, name), getattr(page, name).reference
+        yield (
+            name,
+            f"{work}, {n} points",
+            {"kernel": lambda k=kernel, a=arguments: k(*a), "reference": lambda k=reference, a=arguments: k(*a)},
+        )
+
+    def direction(method):
+        method(plan, weights, np.full(n, 1e-8), rest.copy(), np.zeros(n), 1e-6, 500)
+
+    yield (
+        "newton_direction",
+        f"a Newton direction, {n} points",
+        {
+            "kernel": lambda: direction(transport.newton_direction),
+            "reference": lambda: direction(newton_page.newton_direction.reference),
+        },
+    )
 
 
 def record(repeats=7):

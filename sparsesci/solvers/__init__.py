@@ -1,4 +1,4 @@
-"""Linear systems in sequences.
+"""Linear systems in sequences, and optimal transport.
 
 * One system: `gcrodr` and `bicgstab` (any matrix), `recycled_minres` (Hermitian), `recycled_cg` (Hermitian positive
   definite), `fcg` (a preconditioner that changes)
@@ -7,7 +7,10 @@
   factor
 * Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`, `ic0_preconditioner`,
   `lu_preconditioner`
-* What comes back: `KrylovResult`, `RecycleSpace`, `SequenceResult`, `Status`, `ConvergenceWarning`
+* Optimal transport: `solve_ot` (weights and costs), `solve_ot_sample` (points), `ot_path` (one reg after the other); by
+  a method of one's own choice `sinkhorn_newton`, `sinkhorn`; between samples, as a map: `LightSB`
+* What comes back: `KrylovResult`, `RecycleSpace`, `SequenceResult`, `OTResult`, `Status`,
+  `ConvergenceWarning`
 
 A sequence of similar systems is left to itself::
 
@@ -40,10 +43,19 @@ from .krylov.sor import sor
 from .krylov.ssor import ssor_preconditioner
 from .sequence.result import SequenceResult, SystemResult
 from .sequence.solve_sequence import solve_sequence
+from .transport.light_sb import LightSB
+from .transport.result import OTGradient, OTResult
+from .transport.sinkhorn import sinkhorn
+from .transport.sinkhorn_newton import sinkhorn_newton
+from .transport.solve_ot import ot_path, solve_ot
+from .transport.solve_ot_sample import solve_ot_sample
 
 __all__ = [
     "ConvergenceWarning",
     "KrylovResult",
+    "LightSB",
+    "OTGradient",
+    "OTResult",
     "OmegaTuner",
     "RecycleSpace",
     "SequenceResult",
@@ -57,8 +69,13 @@ __all__ = [
     "jacobi_preconditioner",
     "lu_preconditioner",
     "order_systems",
+    "ot_path",
     "recycled_cg",
     "recycled_minres",
+    "sinkhorn",
+    "sinkhorn_newton",
+    "solve_ot",
+    "solve_ot_sample",
     "solve_sequence",
     "sor",
     "ssor_preconditioner",

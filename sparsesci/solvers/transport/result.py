@@ -1,0 +1,234 @@
+"""What the solvers of optimal transport return."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparsesci._lib import xp
+from sparsesci._lib.dispatch import kernel
+from sparsesci._lib.iterate import Watch
+from sparsesci._lib.result import Result, Status
+
+from .checks import Problem
+
+ROWS_AT_ONCE = 256
+
+ADVICE = {
+    Status.MAXITER: "maxiter is used up: raise maxiter or reg, relax rtol, or start from potentials of a larger reg",
+    Status.STAGNATED: "stagnated: rounding errors keep the marginals from getting better; relax rtol or raise reg",
+    Status.STOPPED_BY_CALLBACK: "stopped by the callback",
+    Status.NOT_FINITE: "the potentials overflow: reg is too small for costs of this scale; raise reg",
+}
+FORBIDDEN = " (the forbidden arcs, of cost +inf, may leave no plan with these marginals)"
+
+
+class OTGradient(NamedTuple):
+    """Derivatives of ``value`` by the weights, up to the gauge of ``potentials``, and for samples by the points."""
+
+    a: Any
+    b: Any
+    X: Any = None
+    Y: Any = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class OTResult(Result):
+    """The answer of a transport solver; the plan is built from it on demand.
+
+    Attributes
+    ----------
+    x : tuple of array (n,) and (m,)
+        The dual variables (u, v) in units of cost, as they were computed: those of ``C - shift``, so that
+        ``exp((u_i + v_j - (C_ij - shift)) / reg)`` is the plan to all digits, however large the costs are.
+    status : Status
+        How the iteration ended; ``success`` is whether its stopping rule was met.
+    message : str
+        The same in words, with the marginal error and what was chosen; a failure ends in advice.
+    nit : int
+        Iterations: Newton steps, or sweeps of scaling.
+    time : float
+        Wall-clock seconds.
+    cost : float
+        ``<C, P>``, what the plan costs.
+    value : float
+        ``<C, P> + reg sum_ij P_ij (log P_ij - 1)``, the least that is possible: entropy is taken against the counting
+        measure and with the -1, so that ``P = exp((f_i + g_j - C_ij) / reg)`` without any factor. Computed from the
+        dual, whose error is the square of that of the potentials.
+    marginal_error : float
+        ``(||P 1 - a||_1 + ||P' 1 - b||_1) / sum(a)``, recomputed from x with every entry of the plan.
+    residuals : tuple of float
+        The same error at the start and after each iteration, as the iteration sees it: of the plan at its momentary
+        reg, with one marginal exact.
+    reg : float
+        The regularisation; 0 for an exact plan.
+    a, b : array (n,), (m,)
+        The weights, with b scaled to the mass of a.
+    C : array (n, m)
+        The costs: the array that was given, where that was float64. It is not copied; do not change it before the plan
+        is built.
+    shift : float
+        The least cost.
+    flow : csr_array or None
+        The plan itself, where reg is 0.
+    samples : tuple or None
+        Points X and Y and the metric, from `solve_ot_sample`.
+    """
+
+    cost: float
+    value: float
+    marginal_error: float
+    residuals: tuple
+    reg: float
+    a: Any
+    b: Any
+    C: Any
+    shift: float
+    flow: Any = None
+    samples: tuple | None = None
+
+    @property
+    def plan(self) -> Any:
+        """The plan P, a dense array (n, m); built at each access. Rows and columns without weight are zeros."""
+        if self.flow is not None:
+            return self.flow.toarray()
+        f, g = self.x
+        return xp.namespace(f).exp((f[:, None] + g[None, :] - (self.C - self.shift)) / self.reg)
+
+    @property
+    def potentials(self) -> tuple:
+        """The potentials (f, g) in units of cost, those that a warm start takes; -inf where the weight is zero.
+
+        ``P = exp((f_i + g_j - C_ij) / reg)`` leaves ``(f + t, g - t)`` open for any number t: here
+        ``sum a_i f_i = sum b_j g_j``. Where the plan falls apart into parts that share no arc, each has a freedom of
+        its own, which is left as the solver ended.
+        """
+        f, g = self.x
+        centre = (_mean(f, self.a) - _mean(g, self.b)) / 2
+        return f - centre + self.shift / 2, g + centre + self.shift / 2
+
+    def gradient(self) -> OTGradient:
+        """Return the derivatives of ``value``, by the envelope theorem: those by a and b are the potentials.
+
+        They hold for changes that keep both masses equal; for such, the gauge does not matter. Those by the points X
+        and Y hold the plan fixed and derive its cost; one set of points is then (n, d) numbers. They are None where
+        there are no points, or a metric that is a function.
+        """
+        if self.samples is None or callable(self.samples[2]):
+            return OTGradient(*self.potentials)
+        return OTGradient(*self.potentials, *_point_gradients(*self.samples, xp.to_like(self.plan, self.a)))
+
+    def sparse_plan(self, threshold: float | None = None) -> Any:
+        """Return the entries of the plan above ``threshold`` as a `scipy.sparse.csr_array` in host memory.
+
+        The dense plan is never formed. By default the entries that are left out sum to less than one unit of rounding
+        of the mass.
+        """
+        from scipy.sparse import csr_array
+
+        n, m = self.C.shape
+        mass = float(xp.namespace(self.a).sum(self.a))
+        threshold = np.finfo(float).eps * mass / (n * m) if threshold is None else float(threshold)
+        if not threshold >= 0:
+            raise ValueError(f"threshold is {threshold!r}: a number >= 0 is needed")
+        if self.flow is not None:
+            rows, columns = self.flow.nonzero()
+            kept = self.flow.data > threshold
+            return csr_array((self.flow.data[kept], (rows[kept], columns[kept])), shape=(n, m))
+        f, g = (xp.to_host(part) for part in self.x)
+        C = xp.to_host(self.C)
+        limit = self.reg * math.log(threshold) if threshold > 0 else -math.inf
+        counts, indices, entries = [], [], []
+        for begin in range(0, n, ROWS_AT_ONCE):
+            rows = slice(begin, begin + ROWS_AT_ONCE)
+            z = f[rows, None] + g - (C[rows] - self.shift)
+            i, j = np.nonzero(z > limit)
+            counts.append(np.bincount(i, minlength=z.shape[0]))
+            indices.append(j)
+            entries.append(np.exp(z[i, j] / self.reg))
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        return csr_array((np.concatenate(entries), np.concatenate(indices), indptr), shape=(n, m))
+
+    @classmethod
+    def of(cls, problem: Problem, u: Any, v: Any, reg: float, status: Status, watch: Watch, *, note: str = ""):
+        """Return the result for potentials u, v of the positive weights and mass 1; the note ends the message."""
+        namespace = xp.namespace(u)
+        rows, columns = namespace.empty_like(u), namespace.empty_like(v)
+        cost = plan_sums(problem.C, u, v, problem.shift, reg, rows, columns)
+        error = sum(
+            float(namespace.sum(namespace.abs(found - wanted)))
+            for found, wanted in ((rows, problem.a), (columns, problem.b))
+        )
+        total, mass = float(namespace.sum(rows)), problem.mass
+        level = reg * math.log(mass)
+        dual = float(xp.vdot(problem.a, u)) + float(xp.vdot(problem.b, v)) + problem.shift - reg * total + level
+        if status is Status.CONVERGED and not watch.solved(error):
+            status = Status.STAGNATED
+        relation = "<=" if watch.solved(error) else ">"
+        figures = f"marginal error {error:.2e} {relation} {watch.goal:.2e} after {watch.nit} iterations"
+        if status.is_success or status is Status.RUNNING:
+            story = f"{status.value}, {figures}{note}"
+        else:
+            forbidden = FORBIDDEN if problem.has_forbidden_arcs else ""
+            story = f"{figures}{note}; {ADVICE[status]}{forbidden}"
+        a, b, C = problem.whole
+        return cls(
+            x=(problem.full(u + level, 0), problem.full(v + 0, 1)),
+            status=status,
+            message=story,
+            nit=watch.nit,
+            time=watch.time,
+            cost=mass * (cost + problem.shift * total),
+            value=mass * dual,
+            marginal_error=error,
+            residuals=tuple(watch.residuals),
+            reg=reg,
+            a=a,
+            b=b,
+            C=C,
+            shift=problem.shift,
+        )
+
+
+@kernel(cpu="sparsesci._cpu.transport:plan_sums")
+def plan_sums(C, f, g, shift, reg, rows, columns):
+    """Fill the row and column sums of ``P = exp((f + g - C + shift) / reg)``; return ``<C - shift, P>``."""
+    namespace = xp.namespace(C)
+    costs = C - shift
+    P = namespace.exp((f[:, None] + g[None, :] - costs) / reg)
+    rows[:] = namespace.sum(P, axis=1)
+    columns[:] = namespace.sum(P, axis=0)
+    return float(namespace.sum(namespace.where(P > 0, costs, namespace.zeros_like(costs)) * P))
+
+
+def _point_gradients(X: Any, Y: Any, metric: str, P: Any) -> tuple:
+    """Return the derivatives of ``sum P_ij c(x_i, y_j)``; 0 for coinciding points where the metric has a kink."""
+    namespace = xp.namespace(X, Y)
+    if metric == "sqeuclidean":
+        return (
+            2 * (namespace.sum(P, axis=1)[:, None] * X - P @ Y),
+            2 * (namespace.sum(P, axis=0)[:, None] * Y - P.T @ X),
+        )
+    distance = 0
+    if metric == "euclidean":
+        for k in range(X.shape[1]):
+            distance = distance + (X[:, k][:, None] - Y[:, k][None, :]) ** 2
+        distance = namespace.sqrt(distance)
+        P = P / namespace.where(distance > 0, distance, namespace.ones_like(distance))
+    by_x, by_y = [], []
+    for k in range(X.shape[1]):
+        difference = X[:, k][:, None] - Y[:, k][None, :]
+        pull = P * (difference if metric == "euclidean" else namespace.sign(difference))
+        by_x.append(namespace.sum(pull, axis=1))
+        by_y.append(-namespace.sum(pull, axis=0))
+    return namespace.stack(by_x, axis=1), namespace.stack(by_y, axis=1)
+
+
+def _mean(f: Any, weights: Any) -> float:
+    """Return the weighted mean of a potential; -inf has no weight."""
+    namespace = xp.namespace(f)
+    finite = namespace.where(weights > 0, f, namespace.zeros_like(f))
+    return float(namespace.sum(finite * weights)) / float(namespace.sum(weights))

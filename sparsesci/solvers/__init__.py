@@ -7,8 +7,9 @@
   factor
 * Preconditioners: `jacobi_preconditioner`, `ssor_preconditioner`, `ilu0_preconditioner`, `ic0_preconditioner`,
   `lu_preconditioner`
-* Optimal transport: `solve_ot` (weights and costs), `solve_ot_sample` (points), `ot_path` (one reg after the other); by
-  a method of one's own choice `sinkhorn_newton`, `sinkhorn`; between samples, as a map: `LightSB`
+* Optimal transport: `solve_ot` (weights and costs), `solve_ot_sample` (points), `ot_path` (one reg after the other),
+  `partial_ot`, `barycenter`, `sinkhorn_divergence`; by a method of one's own choice `sinkhorn_newton`, `sinkhorn`,
+  `unbalanced_newton`, `unbalanced_sinkhorn`; between samples, as a map: `LightSB`
 * What comes back: `KrylovResult`, `RecycleSpace`, `SequenceResult`, `OTResult`, `Status`,
   `ConvergenceWarning`
 
@@ -43,24 +44,35 @@ from .krylov.sor import sor
 from .krylov.ssor import ssor_preconditioner
 from .sequence.result import SequenceResult, SystemResult
 from .sequence.solve_sequence import solve_sequence
+from .transport.barycenter import BarycenterResult, barycenter
+from .transport.divergence import DivergenceResult, sinkhorn_divergence
 from .transport.light_sb import LightSB
+from .transport.partial import PartialResult, partial_ot
+from .transport.relaxed import UnbalancedResult
 from .transport.result import OTGradient, OTResult
 from .transport.sinkhorn import sinkhorn
 from .transport.sinkhorn_newton import sinkhorn_newton
 from .transport.solve_ot import ot_path, solve_ot
 from .transport.solve_ot_sample import solve_ot_sample
+from .transport.unbalanced import unbalanced_newton
+from .transport.unbalanced_sinkhorn import unbalanced_sinkhorn
 
 __all__ = [
+    "BarycenterResult",
     "ConvergenceWarning",
+    "DivergenceResult",
     "KrylovResult",
     "LightSB",
     "OTGradient",
     "OTResult",
     "OmegaTuner",
+    "PartialResult",
     "RecycleSpace",
     "SequenceResult",
     "Status",
     "SystemResult",
+    "UnbalancedResult",
+    "barycenter",
     "bicgstab",
     "fcg",
     "gcrodr",
@@ -70,13 +82,17 @@ __all__ = [
     "lu_preconditioner",
     "order_systems",
     "ot_path",
+    "partial_ot",
     "recycled_cg",
     "recycled_minres",
     "sinkhorn",
+    "sinkhorn_divergence",
     "sinkhorn_newton",
     "solve_ot",
     "solve_ot_sample",
     "solve_sequence",
     "sor",
     "ssor_preconditioner",
+    "unbalanced_newton",
+    "unbalanced_sinkhorn",
 ]

@@ -80,9 +80,9 @@ def transport_problem(a: Any, b: Any, C: Any) -> Problem:
     C = validate.float_array(C, "C")
     if C.ndim != 2 or 0 in C.shape:
         raise ValueError(f"C has shape {tuple(C.shape)}: a matrix (n, m) of costs, not empty, is needed")
-    a, b = (_weights(w, C, name, axis) for axis, (w, name) in enumerate(((a, "a"), (b, "b"))))
-    C = _double(C, "C")
-    _check_costs(C)
+    a, b = (checked_weights(w, C, name, axis) for axis, (w, name) in enumerate(((a, "a"), (b, "b"))))
+    C = in_double(C, "C")
+    check_costs(C)
     namespace = xp.namespace(a, b, C)
     mass, other = float(namespace.sum(a)), float(namespace.sum(b))
     if not abs(mass - other) <= MASSES_AGREE * max(mass, other):
@@ -91,7 +91,7 @@ def transport_problem(a: Any, b: Any, C: Any) -> Problem:
             "or allow for the difference with solve_ot(..., unbalanced=(rho_a, rho_b))"
         )
     b = b * (mass / other)
-    a_kept, b_kept = (_positive(w) for w in (a, b))
+    a_kept, b_kept = (positive_places(w) for w in (a, b))
     reduced_a, reduced_b, reduced_C = a, b, C
     if a_kept is not None:
         reduced_a, reduced_C = namespace.take(a, a_kept, axis=0), namespace.take(reduced_C, a_kept, axis=0)
@@ -118,7 +118,7 @@ def starting_potential(potentials: Any, problem: Problem) -> Any:
     for name, part, length in (("f", f, n), ("g", g, m)):
         if tuple(getattr(part, "shape", np.shape(part))) != (length,):
             raise ValueError(f"potentials has a {name} of shape {np.shape(part)}: ({length},) is needed")
-    g = problem.reduced(_double(validate.float_array(g, "g"), "g"), 1)
+    g = problem.reduced(in_double(validate.float_array(g, "g"), "g"), 1)
     namespace = xp.namespace(g, problem.C)
     if bool(namespace.any(namespace.isnan(g))) or bool(namespace.any(g == math.inf)):
         raise ValueError("potentials holds NaN or +inf in g: finite numbers are needed, -inf only for zero weights")
@@ -130,7 +130,7 @@ def starting_potential(potentials: Any, problem: Problem) -> Any:
     return g
 
 
-def _double(x: Any, name: str) -> Any:
+def in_double(x: Any, name: str) -> Any:
     """Return real numbers in float64: potentials in single precision would lose the marginals."""
     if xp.is_complex(x.dtype):
         raise TypeError(f"{name} has dtype {xp.dtype_name(x.dtype)}: real numbers are needed")
@@ -138,13 +138,13 @@ def _double(x: Any, name: str) -> Any:
     return namespace.astype(x, namespace.float64, copy=False)
 
 
-def _weights(w: Any, C: Any, name: str, axis: int) -> Any:
+def checked_weights(w: Any, C: Any, name: str, axis: int) -> Any:
     """Return the weights of one side of C as float64."""
     length = C.shape[axis]
     if w is None:
         namespace = xp.namespace(C)
         return namespace.full((length,), 1 / length, dtype=namespace.float64, device=xp.device(C))
-    w = _double(validate.float_array(w, name), name)
+    w = in_double(validate.float_array(w, name), name)
     if tuple(w.shape) != (length,):
         raise ValueError(f"{name} has shape {tuple(w.shape)}: ({length},) is needed for C of shape {tuple(C.shape)}")
     validate.finite(w, name)
@@ -158,7 +158,7 @@ def _weights(w: Any, C: Any, name: str, axis: int) -> Any:
     return w
 
 
-def _check_costs(C: Any) -> None:
+def check_costs(C: Any) -> None:
     """Raise ValueError for the first cost that is NaN or -inf; +inf is a forbidden arc."""
     namespace = xp.namespace(C)
     if float(namespace.min(C)) > -math.inf:  # NaN, which min hands on, is not
@@ -169,7 +169,7 @@ def _check_costs(C: Any) -> None:
     raise ValueError(f"C[{i}, {j}] is {float(C[i, j])}: finite costs are needed, or +inf for a forbidden arc")
 
 
-def _positive(w: Any) -> Any:
+def positive_places(w: Any) -> Any:
     """Return the indices of positive weights, or None where all are."""
     namespace = xp.namespace(w)
     return None if float(namespace.min(w)) > 0 else namespace.nonzero(w > 0)[0]

@@ -12,11 +12,15 @@ from sparsesci._lib.dispatch import public
 from ..krylov.result import failures_are_handled, warn_of_failure
 from .checks import regularisation, transport_problem
 from .exact import exact
+from .relaxed import penalties
 from .result import OTResult
 from .sinkhorn import sinkhorn
 from .sinkhorn_newton import sinkhorn_newton
+from .unbalanced import unbalanced_newton
+from .unbalanced_sinkhorn import unbalanced_sinkhorn
 
 METHODS = ("auto", "newton", "sinkhorn", "exact")
+SOLVERS = {"newton": (sinkhorn_newton, unbalanced_newton), "sinkhorn": (sinkhorn, unbalanced_sinkhorn)}
 MAXITER = {"newton": 200, "sinkhorn": 10_000}
 
 
@@ -27,6 +31,7 @@ def solve_ot(
     C: Any,
     reg: float,
     *,
+    unbalanced: float | tuple | None = None,
     method: str = "auto",
     rtol: float = 1e-9,
     maxiter: int | None = None,
@@ -45,6 +50,9 @@ def solve_ot(
         Costs; +inf forbids an arc.
     reg : float
         The regularisation, in units of cost; 0 is the problem without entropy.
+    unbalanced : float or tuple of float, optional
+        Penalties (rho_a, rho_b) of marginals that need not be met: ``rho_a KL(P 1 | a) + rho_b KL(P' 1 | b)`` is added,
+        masses may differ, and an `UnbalancedResult` comes back; see `unbalanced_newton`.
     method : {"auto", "newton", "sinkhorn", "exact"}
         "auto" is "exact" for reg = 0 and "newton" otherwise; the message says what was chosen and why. "exact" takes
         reg = 0 alone: an assignment where the weights are uniform and as many, a linear program on few arcs otherwise.
@@ -117,15 +125,21 @@ def solve_ot(
         raise ValueError(f"method is {method!r}: accepted are {', '.join(map(repr, METHODS))}")
     if (method == "exact") != (reg == 0) and method != "auto":
         raise ValueError(f"method is {method!r} and reg {reg}: reg = 0 is solved by 'exact', and it alone")
+    if unbalanced is not None:
+        unbalanced = penalties(unbalanced, "unbalanced")
+        if reg == 0:
+            raise ValueError("reg is 0 and unbalanced is given: relaxed marginals need reg > 0, or use partial_ot")
     if reg == 0:
         result = exact(transport_problem(a, b, C), validate.nonnegative_real(rtol, "rtol"))
         warn_of_failure(result, stacklevel=3)
         return result
     chosen = "newton" if method == "auto" else method
     maxiter = MAXITER[chosen] if maxiter is None else maxiter
-    run = sinkhorn_newton if chosen == "newton" else sinkhorn
+    run, penalty = SOLVERS[chosen][0], {}
+    if unbalanced is not None:
+        run, penalty = SOLVERS[chosen][1], {"rho": unbalanced}
     with failures_are_handled():  # the warning is to point at the caller's line
-        result = run(a, b, C, reg, rtol=rtol, maxiter=maxiter, potentials=potentials, callback=callback)
+        result = run(a, b, C, reg, **penalty, rtol=rtol, maxiter=maxiter, potentials=potentials, callback=callback)
     why = "since reg > 0" if method == "auto" else "as asked for"
     result = replace(result, message=f"{result.message}; by {run.__name__}, {why}")
     warn_of_failure(result, stacklevel=3)

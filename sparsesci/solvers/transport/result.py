@@ -122,7 +122,7 @@ class OTResult(Result):
         return OTGradient(*self.potentials, *_point_gradients(*self.samples, xp.to_like(self.plan, self.a)))
 
     def sparse_plan(self, threshold: float | None = None) -> Any:
-        """Return the entries of the plan above ``threshold`` as a `scipy.sparse.csr_array` in host memory.
+        """Return the entries of the plan above ``threshold`` as a ``csr_array`` in host memory.
 
         The dense plan is never formed. By default the entries that are left out sum to less than one unit of rounding
         of the mass.

@@ -17,7 +17,7 @@ from sparsesci import __version__ as sparsesci_version
 from . import report
 from .compare import compare
 from .environment import version_of
-from .plots import draw
+from .plots import draw, draw_curves
 from .preconditioners import PRECONDITIONERS
 from .problem import Problem
 from .problems import PROBLEMS
@@ -31,17 +31,28 @@ SEED, REPEATS, OUTPUT = 2026, 3, "sparsesci-bench"
 output_option = click.option("--output", default=OUTPUT, show_default=True, help="Write OUTPUT.json and .png.")
 
 
+class FamiliesAreCommands(click.Group):
+    """A group in which the name of a family is short for ``run FAMILY``."""
+
+    def resolve_command(self, context: click.Context, arguments: list[str]) -> tuple:
+        """Put the ``run`` before a family that was left out."""
+        return super().resolve_command(context, ["run", *arguments] if arguments[0] in FAMILIES else arguments)
+
+
 @click.group()
 @click.version_option(sparsesci_version)
 def sparsesci() -> None:
     """Sparse solvers and signal recovery, beside SciPy."""
 
 
-@sparsesci.group(invoke_without_command=True)
+@sparsesci.group(invoke_without_command=True, cls=FamiliesAreCommands)
 @output_option
 @click.pass_context
 def bench(context: click.Context, output: str) -> None:
-    """Measure sparsesci beside its peers; without a command, run the quick suite (less than a minute)."""
+    """Measure sparsesci beside its peers; without a command, run the quick suite (less than a minute).
+
+    The name of a family is short for ``run FAMILY``: ``sparsesci bench transport --full``.
+    """
     if context.invoked_subcommand is None:
         measure(choose_problems(), choose_solvers(), seed=SEED, repeats=REPEATS, output=output)
     elif output != OUTPUT:
@@ -78,10 +89,18 @@ def run_command(
         problems = change_parameters(problems, settings)
     with blamed_on("--solver"):
         solvers = choose_solvers(solver_names)
-    changes = {"goal": goal, "preconditioner": preconditioner}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    problems = [replace(problem, **changes) for problem in problems]
+    problems = [_changed(problem, goal, preconditioner) for problem in problems]
     measure(problems, solvers, seed=seed, repeats=repeats, output=output)
+
+
+def _changed(problem: Problem, goal: float | None, preconditioner: str | None) -> Problem:
+    """Return the problem with another goal and, where it has a matrix to precondition, another preconditioner."""
+    has_none = preconditioner is None or problem.preconditioner is None
+    return replace(
+        problem,
+        goal=problem.goal if goal is None else goal,
+        preconditioner=problem.preconditioner if has_none else preconditioner,
+    )
 
 
 def measure(problems: list[Problem], solvers: list[Solver], *, seed: int, repeats: int, output: str) -> None:
@@ -118,13 +137,18 @@ def progress_bar(console: Console) -> Progress:
 
 def write_picture(console: Console, record: Record, path: Path) -> None:
     """Draw the record; say why where that cannot be done."""
+    drawn = [path]
     try:
         draw(record, path)
+        curves = path.with_name(f"{path.stem}-convergence{path.suffix}")
+        if draw_curves(record, curves):
+            drawn.append(curves)
     except (ValueError, OSError) as error:  # nothing was timed, or the ending is none that matplotlib knows
         raise click.ClickException(f"{path} was not drawn: {error}") from error
     except ModuleNotFoundError as error:
         raise click.ClickException(f"drawing needs {error.name}: pip install 'sparsesci[bench]'") from error
-    console.print(f"wrote {path}")
+    for file in drawn:
+        console.print(f"wrote {file}")
 
 
 @bench.command("list")

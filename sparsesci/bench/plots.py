@@ -1,7 +1,8 @@
-"""The picture of a record: a panel a problem, a bar a solver, as long as its time."""
+"""The pictures of a record: a panel a problem, in it a bar a solver, as long as its time; or error against time."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ OURS, PEER, FAILED = "#0072b2", "#c3c7cd", "#d55e00"  # told apart in every kind
 INK, FAINT = "#222222", "#6b6b6b"
 WIDTH = 12.0  # inches of the figure
 BAR, FRAME, MARGIN = 0.28, 1.2, 1.0  # inches of height: for a bar, around the bars of a panel, around the panels
+CURVES = 3.6  # inches of height of a panel of curves
+GREYS, MARKERS = ("#8a8f98", "#5d6269", "#b0b5bd", "#3d4147"), "osD^vP"
+LEAST_ERROR = 1e-17  # what an error of zero is drawn as, on a logarithmic axis
 TIME_COLUMN, WORK_COLUMN = 58, 138  # points from the axes to the right ends of the two columns of figures
 PRECONDITIONER = {"none": "no preconditioner", "jacobi": "Jacobi", "ilu0": "ILU(0)"}
 
@@ -110,20 +114,74 @@ def _style(*, is_ours: bool, is_solved: bool) -> dict[str, Any]:
 def _subtitle(table: Table) -> str:
     systems = "1 system" if table.length == 1 else f"{table.length} systems in sequence"
     preconditioner = PRECONDITIONER.get(table.preconditioner, table.preconditioner)
-    return f"n = {table.shapes[0][0]}, {systems}, {preconditioner}, error ≤ {short(table.goal)}"
+    parts = f"n = {table.shapes[0][0]}", systems, preconditioner, f"error ≤ {short(table.goal)}"
+    return ", ".join(filter(None, parts))
 
 
 def _frame(figure: Figure, record: Record) -> None:
     """Add the title, the legend, and where and with what the times were measured."""
     from matplotlib.patches import Patch
 
-    place = record.environment
-    versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
-    figure.suptitle("sparsesci and its peers", x=0.012, ha="left", fontsize=16, fontweight="bold")
+    _title(figure, record, "sparsesci and its peers")
     handles = [
         Patch(label="sparsesci", **_style(is_ours=True, is_solved=True)),
         Patch(label="peer", **_style(is_ours=False, is_solved=True)),
         Patch(label="failed", **_style(is_ours=False, is_solved=False)),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
+
+
+def draw_curves(record: Record, path: str | Path) -> bool:
+    """Draw error against time, a line a solver and a panel a problem; say whether there was anything to draw."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    panels = [table for table in record.tables if any(row.curve for row in table.rows)]
+    if not panels:
+        return False
+    n_lines = math.ceil(len(panels) / 2)
+    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT}):
+        figure = Figure(figsize=(WIDTH, MARGIN + CURVES * n_lines), dpi=150, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.03)
+        grid = figure.add_gridspec(n_lines, 2)
+        for i, table in enumerate(panels):
+            _curves(figure.add_subplot(grid[divmod(i, 2)]), table)
+        _title(figure, record, "error against time, each point a run of its own")
+        figure.savefig(path)
+    return True
+
+
+def _curves(axes: Axes, table: Table) -> None:
+    """Draw the lines of one problem, each with its name at its end."""
+    rows = [row for row in table.rows if row.curve]
+    peers = [row.solver for row in rows if row.peer is not None]
+    for row in rows:
+        seconds, errors = zip(*row.curve, strict=True)
+        is_ours = row.peer is None
+        axes.plot(
+            [1e3 * s for s in seconds],
+            [max(error, LEAST_ERROR) for error in errors],
+            color=OURS if is_ours else GREYS[peers.index(row.solver) % len(GREYS)],
+            marker=MARKERS[rows.index(row) % len(MARKERS)],
+            markersize=5,
+            linewidth=2.2 if is_ours else 1.4,
+            label=row.solver,
+        )
+    axes.axhline(table.goal, color=FAILED, linewidth=1, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("CPU time, ms", fontsize=9)
+    axes.set_ylabel("recomputed error", fontsize=9)
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set_title(f"{table.problem}, first system", loc="left", fontweight="bold", fontsize=12)
+
+
+def _title(figure: Figure, record: Record, title: str) -> None:
+    """Add the title, and where and with what the times were measured."""
+    place = record.environment
+    versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
+    figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
     figure.supxlabel(f"{place['cpu']}, one thread, {place['date'][:10]}; {versions}", fontsize=8, color=FAINT)

@@ -25,18 +25,24 @@ class Problem:
     parameters : mapping
         Keyword arguments of `make` at full size.
     make : callable
-        ``make(rng, **parameters)`` yields the systems ``(A, b)`` of a sequence; one system is a sequence of length 1.
-        Where the matrix stays what it is, the same object is yielded again.
+        ``make(rng, **parameters)`` yields the systems of a sequence, each a tuple of arrays and numbers: ``(A, b)`` in
+        the family "krylov", ``(a, b, C, reg)`` in "transport". One system is a sequence of length 1. Where the first
+        array stays what it is, the same object is yielded again.
     error : callable
-        ``error(A, b, x)``, a float: how wrong an answer is.
+        ``error(*system, x)``, a float: how wrong an answer is.
     goal : float
         A system is solved when its error is at most this.
-    preconditioner : str
-        A key of ``preconditioners.PRECONDITIONERS``: what iterative solvers are given.
+    preconditioner : str or None
+        A key of ``preconditioners.PRECONDITIONERS``: what iterative solvers are given. None where there is no matrix to
+        precondition.
     traits : frozenset of str
         What a solver may rely on: "real", "hermitian", "spd" (Hermitian positive definite, which implies the former).
     quick : mapping or None
         The parameters that the quick suite changes; None for a problem that is not in it.
+    plain : bool
+        Whether ``sparsesci bench`` without a family runs it too, where it is in the quick suite.
+    goals : tuple of float
+        Looser goals, the loosest first, to which the first system is solved as well: the curve of error against time.
     """
 
     name: str
@@ -46,9 +52,11 @@ class Problem:
     make: Callable[..., Iterable[tuple]]
     error: Callable[..., float]
     goal: float
-    preconditioner: str = "none"
+    preconditioner: str | None = "none"
     traits: frozenset[str] = field(default=frozenset())
     quick: Mapping[str, Any] | None = None
+    plain: bool = True
+    goals: tuple[float, ...] = ()
 
     def is_reached(self, error: float) -> bool:
         """Whether an answer with this error is a solution; NaN is not."""

@@ -39,9 +39,15 @@ class Row:
     repeats : list of Repeat
         As many as were finished.
     compile_seconds : float or None
-        Wall-clock seconds that the first pass of the warm-up took longer than the second; None where there was none.
+        Wall-clock seconds that the first pass of the warm-up took longer than the second; None where there was none,
+        or where the solver is too slow for the difference to matter.
     trouble : str
         Why there are no figures: "not installed: ...", or the exception that the solver raised.
+    remark : str
+        What has to be read beside the figures.
+    curve : list of [float, float]
+        CPU seconds and recomputed error for the first system, once for every looser goal and last for the goal itself;
+        each is a run of its own. Errors that are not finite are left out.
     """
 
     solver: str
@@ -49,6 +55,8 @@ class Row:
     repeats: list[Repeat] = field(default_factory=list)
     compile_seconds: float | None = None
     trouble: str = ""
+    remark: str = ""
+    curve: list[list[float]] = field(default_factory=list)
 
     @property
     def is_timed(self) -> bool:
@@ -90,10 +98,10 @@ class Table:
     family: str
     says: str
     parameters: dict[str, Any]
-    preconditioner: str
+    preconditioner: str | None
     goal: float
     length: int  # systems in the sequence
-    shapes: list[list[int]]  # of the arrays of the first system: A, b
+    shapes: list[list[int]]  # of the parts of the first system, such as A, b; [] for a number
     rows: list[Row] = field(default_factory=list)
 
     def has_solved_all(self, row: Row) -> bool:

@@ -72,7 +72,7 @@ def _cells(table: Table, row: Row, ours: Row | None) -> list[str]:
         work(row) or "-",
         f"{row.worst_error():.1e}",
         f"{row.solved()}/{table.length}",
-        f"{row.compile_seconds:.1f}",
+        "-" if row.compile_seconds is None else f"{row.compile_seconds:.1f}",
     ]
 
 
@@ -81,9 +81,8 @@ def question(table: Table) -> str:
     n = table.shapes[0][0]
     systems = "1 system" if table.length == 1 else f"{table.length} systems"
     parameters = ", ".join(f"{name} {value}" for name, value in table.parameters.items() if name not in ("n", "length"))
-    return f"n = {n}, {systems}, preconditioner {table.preconditioner}, goal {short(table.goal)}; {parameters}".rstrip(
-        "; "
-    )
+    preconditioner = f", preconditioner {table.preconditioner}" if table.preconditioner else ""
+    return f"n = {n}, {systems}{preconditioner}, goal {short(table.goal)}; {parameters}".rstrip("; ")
 
 
 def notes(table: Table, row: Row) -> Iterator[str]:
@@ -94,6 +93,8 @@ def notes(table: Table, row: Row) -> Iterator[str]:
         yield f"{row.solver}: not measured"
     elif row.false_claims():
         yield f"{row.solver}: claims success where the error is above {short(table.goal)}"
+    if row.remark and row.is_timed:
+        yield f"{row.solver}: {row.remark}"
     cpu, wall = (
         sum(sum(seconds) for seconds in column)
         for column in ([r.cpu_seconds for r in row.repeats], [r.wall_seconds for r in row.repeats])

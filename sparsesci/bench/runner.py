@@ -6,16 +6,19 @@
    sequence for a solver that takes it at once, for what it does with two may not be what it does with all.
 3. The solvers then solve the whole sequence in turn, A B C A B C ...: a machine that slows down slows all of them.
    One that takes the sequence at once has its time divided evenly. A solver gets copies, which it may overwrite; a
-   matrix that stays the same object from system to system stays one, and its preconditioner is made once.
+   matrix that stays the same object from system to system stays one, and its preconditioner is made once. A solver
+   that took more than half a minute for a system of its warm-up warms up with that system alone and runs once.
 4. BLAS and Numba have one thread. The figures are CPU time: on a shared machine the wall clock measures the neighbours.
 5. The error of every answer is recomputed outside of the clock; what a solver claims is recorded, and not believed.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +32,7 @@ from .remembering import remembering
 from .solver import Solver
 
 WARM_UP_SYSTEMS = 2
+SLOW = 30.0  # wall-clock seconds for a system, from which neither compilation nor the noise of one run matters
 
 
 def run(
@@ -90,8 +94,8 @@ def _empty_table(problem: Problem, systems: Sequence[tuple], solvers: Sequence[S
         preconditioner=problem.preconditioner,
         goal=problem.goal,
         length=len(systems),
-        shapes=[list(part.shape) for part in systems[0]],
-        rows=[Row(solver.name, solver.peer) for solver in solvers],
+        shapes=[list(np.shape(part)) for part in systems[0]],
+        rows=[Row(solver.name, solver.peer, remark=solver.remark) for solver in solvers],
     )
 
 
@@ -99,29 +103,59 @@ def _measure(
     problem: Problem, systems: Sequence[tuple], solvers: Sequence[Solver], rows: Sequence[Row], repeats: int
 ) -> Iterator[tuple[float, str]]:
     """Fill the rows; before each step yield the fraction that is done and what comes next."""
-    steps = len(solvers) * (1 + repeats)
+    steps = len(solvers) * (1 + repeats + bool(problem.goals))
+    slow = set()
     for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
         yield i / steps, f"{solver.name}, warm-up"
         warm_up = systems if solver.whole else systems[:WARM_UP_SYSTEMS]
-        first = solve_all(solver, problem, warm_up, row)
+        first = solve_all(solver, problem, warm_up, row, patience=SLOW)
         if row.trouble:
+            continue
+        if max(first.wall_seconds) > SLOW:
+            slow.add(solver.name)
             continue
         second = solve_all(solver, problem, warm_up, row)
         row.compile_seconds = max(0.0, sum(first.wall_seconds) - sum(second.wall_seconds))
     for repeat in range(repeats):
         for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
-            if row.trouble:
+            if row.trouble or (repeat and solver.name in slow):
                 continue
             yield (len(solvers) * (1 + repeat) + i) / steps, f"{solver.name}, {repeat + 1} of {repeats}"
             finished = solve_all(solver, problem, systems, row)
             if not row.trouble:
                 row.repeats.append(finished)
+    for i, (solver, row) in enumerate(zip(solvers, rows, strict=True)):
+        if problem.goals and row.is_timed and solver.error is None:
+            yield (len(solvers) * (1 + repeats) + i) / steps, f"{solver.name}, error against time"
+            row.curve = _curve(solver, problem, systems[:1], row.repeats[-1])
 
 
-def solve_all(solver: Solver, problem: Problem, systems: Sequence[tuple], row: Row) -> Repeat:
-    """Solve the systems in order by a solver that is started anew; what it raises becomes the trouble of its row."""
+def _curve(solver: Solver, problem: Problem, first: Sequence[tuple], finished: Repeat) -> list[list[float]]:
+    """Return time and error of runs to looser goals, up to the first that fails or is slow, then those of the last."""
+    points = []
+    for goal in (goal for goal in problem.goals if goal > problem.goal):
+        row = Row(solver.name, solver.peer)
+        looser = replace(problem, goal=goal)
+        repeat = solve_all(solver, looser, first, row)
+        if row.trouble:
+            break
+        points.append([repeat.cpu_seconds[0], repeat.errors[0]])
+        if not repeat.reached[0] or repeat.wall_seconds[0] > SLOW:
+            break
+    points.append([finished.cpu_seconds[0], finished.errors[0]])
+    return [point for point in points if np.isfinite(point[1])]
+
+
+def solve_all(
+    solver: Solver, problem: Problem, systems: Sequence[tuple], row: Row, *, patience: float = math.inf
+) -> Repeat:
+    """Solve the systems in order by a solver that is started anew; what it raises becomes the trouble of its row.
+
+    No further system follows one that took more than ``patience`` wall-clock seconds.
+    """
     repeat = Repeat()
-    make_preconditioner = PRECONDITIONERS[problem.preconditioner]
+    make_preconditioner = problem.preconditioner and PRECONDITIONERS[problem.preconditioner]
+    error_of = solver.error or problem.error
     try:
         solve = solver.start(make_preconditioner and remembering(make_preconditioner), problem.goal)
         copies = _copies(systems)
@@ -132,13 +166,15 @@ def solve_all(solver: Solver, problem: Problem, systems: Sequence[tuple], row: R
                 answers = solve(given) if solver.whole else [solve(*given[0])]
                 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
                 for system, answer in zip(batch, answers, strict=True):
-                    error = problem.error(*system, answer.x)
+                    error = error_of(*system, answer.x)
                     repeat.cpu_seconds.append(cpu / len(batch))
                     repeat.wall_seconds.append(wall / len(batch))
                     repeat.errors.append(error if np.isfinite(error) else np.inf)
                     repeat.reached.append(problem.is_reached(error))
                     repeat.claimed.append(bool(answer.success))
                     repeat.counts.append(dict(answer.counts))
+                if repeat.wall_seconds[-1] > patience:
+                    break
     except ImportError as error:
         row.trouble = f"not installed: {error.name or solver.peer or error}"
     except Exception as error:  # a peer or a user's file may raise anything; its row says what, and the run goes on
@@ -150,4 +186,4 @@ def _copies(systems: Sequence[tuple]) -> Iterator[tuple]:
     """Yield a copy of each system; what is one object in two neighbours is one object in their copies."""
     copy_of_A = remembering(lambda A: A.copy())
     for A, *rest in systems:
-        yield copy_of_A(A), *(part.copy() for part in rest)
+        yield copy_of_A(A), *(part.copy() if hasattr(part, "copy") else part for part in rest)  # numbers stay

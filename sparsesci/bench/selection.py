@@ -24,11 +24,12 @@ FAMILIES = tuple(dict.fromkeys(problem.family for problem in PROBLEMS.values()))
 def choose_problems(names: Iterable[str] = (), *, family: str | None = None, is_full: bool = False) -> list[Problem]:
     """Return the named problems, else the quick ones, else (``is_full``) all; of one family where it is given.
 
-    Unless ``is_full``, those that have quick parameters have them.
+    Without a family the quick ones are those that are plain. Unless ``is_full``, those that have quick parameters have
+    them.
     """
     chosen = [_named_problem(name) for name in dict.fromkeys(names)]
     if not chosen:
-        chosen = [problem for problem in PROBLEMS.values() if is_full or problem.quick is not None]
+        chosen = [p for p in PROBLEMS.values() if is_full or (p.quick is not None and (family or p.plain))]
     chosen = [problem for problem in chosen if family in (None, problem.family)]
     if not chosen:
         raise ValueError(f"none of these problems is of the family {family}")

@@ -39,10 +39,11 @@ class Solver:
     says : str
         One line: the method and its options.
     start : callable
-        ``start(preconditioner, goal)`` imports what the solver needs and returns ``solve(A, b) -> Answer``, which may
-        keep state from system to system: that is what recycling is. ``preconditioner`` is a function ``A -> M``, or
-        None; it is called inside ``solve``: who uses it pays for it. Asked twice in a row for the same A, the harness'
-        function hands out the same M. An ImportError is shown as "not installed".
+        ``start(preconditioner, goal)`` imports what the solver needs and returns ``solve(*system) -> Answer``, for
+        linear systems ``solve(A, b)``, which may keep state from system to system: that is what recycling is.
+        ``preconditioner`` is a function ``A -> M``, or None; it is called inside ``solve``: who uses it pays for it.
+        Asked twice in a row for the same A, the harness' function hands out the same M. An ImportError is shown as
+        "not installed".
     peer : str or None
         The package that the solver comes from; None for our own.
     needs : frozenset of str
@@ -52,6 +53,11 @@ class Solver:
         Whether the solver takes the whole sequence at once: ``start`` then returns
         ``solve([(A, b), ...]) -> [Answer, ...]``, one answer for each system in the order given. Its time is divided
         evenly among them.
+    error : callable or None
+        How wrong its answers are, in place of the problem's measure, where it solves another problem than the one that
+        was asked: the remark must say which.
+    remark : str
+        What has to be read beside its figures; printed below the table.
     """
 
     name: str
@@ -61,3 +67,5 @@ class Solver:
     peer: str | None = None
     needs: frozenset[str] = field(default=frozenset())
     whole: bool = False
+    error: Callable[..., float] | None = None
+    remark: str = ""

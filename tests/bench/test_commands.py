@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from sparsesci.bench import cli, commands
 from sparsesci.bench.problems import PROBLEMS
 from sparsesci.bench.record import Record
+from sparsesci.bench.selection import FAMILIES
 from sparsesci.bench.solvers import SOLVERS
 
 TINY = ("--problem", "helmholtz2d", "--set", "n=8", "--set", "length=2", "--repeats", "1")
@@ -90,17 +91,50 @@ def test_without_a_command_the_quick_suite_is_run_with_every_solver(call, monkey
     seen = {}
     monkeypatch.setattr(commands, "measure", lambda problems, solvers, **options: seen.update(locals()))
     assert call("--output", "elsewhere")[0] == 0
-    assert {p.name for p in seen["problems"]} == {p.name for p in PROBLEMS.values() if p.quick is not None}
-    assert {p.parameters.get("length", 8) for p in seen["problems"]} == {8}
+    assert {p.name for p in seen["problems"]} == {p.name for p in PROBLEMS.values() if p.quick is not None and p.plain}
+    assert {p.parameters.get("length", 8) for p in seen["problems"] if p.family == "krylov"} == {8}
+    assert [p.name for p in seen["problems"] if p.family == "transport"] == ["assign"]  # the promise is about a minute
     assert seen["solvers"] == list(SOLVERS.values())
     assert seen["options"]["output"] == "elsewhere"
 
 
-def test_full_runs_every_problem_at_full_length(call, monkeypatch):
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("words", [("run",), ()])
+def test_full_runs_every_problem_of_a_family_at_full_length_with_run_or_without(call, monkeypatch, family, words):
     seen = []
     monkeypatch.setattr(commands, "measure", lambda problems, solvers, **options: seen.extend(problems))
-    assert call("run", "krylov", "--full")[0] == 0
-    assert seen == list(PROBLEMS.values())
+    assert call(*words, family, "--full")[0] == 0
+    assert seen == [problem for problem in PROBLEMS.values() if problem.family == family]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_name_of_a_family_runs_all_its_quick_problems(call, monkeypatch, family):
+    seen = []
+    monkeypatch.setattr(commands, "measure", lambda problems, solvers, **options: seen.extend(problems))
+    assert call(family)[0] == 0
+    assert [p.name for p in seen] == [p.name for p in PROBLEMS.values() if p.family == family and p.quick is not None]
+    assert all(p.parameters[key] == value for p in seen for key, value in PROBLEMS[p.name].quick.items())
+
+
+def test_a_preconditioner_is_not_given_to_a_problem_without_a_matrix_to_precondition(call, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        commands, "measure", lambda problems, solvers, **options: seen.update({p.name: p for p in problems})
+    )
+    assert call("run", "--preconditioner", "jacobi", "--goal", "1e-3")[0] == 0
+    assert seen["darcy2d"].preconditioner == "jacobi" and seen["assign"].preconditioner is None
+    assert seen["darcy2d"].goal == seen["assign"].goal == 1e-3
+
+
+def test_a_run_of_transport_draws_error_against_time_too(call, tmp_path):
+    question = ("--problem", "assign", "--set", "n=12", "--set", "eta=5", "--repeats", "1")
+    code, output = call("transport", *question, "--solver", "sinkhorn", "--solver", "sinkhorn-newton", "--output", "t")
+    assert code == 0 and "wrote t-convergence.png" in output
+    (table,) = read_record(tmp_path / "t.json").tables
+    assert all(len(row.curve) > 1 and row.curve[-1][1] <= 1e-9 for row in table.rows)
+    (tmp_path / "t-convergence.png").unlink()
+    assert call("plot", "t.json", "--output", "c.png")[0] == 0
+    assert (tmp_path / "c-convergence.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_goal_and_preconditioner_are_those_that_are_asked_for(call, tmp_path):

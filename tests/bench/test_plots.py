@@ -1,8 +1,10 @@
-"""The picture of a record."""
+"""The pictures of a record."""
+
+from dataclasses import replace
 
 import pytest
 
-from sparsesci.bench.plots import draw
+from sparsesci.bench.plots import draw, draw_curves
 from sparsesci.bench.runner import run
 
 
@@ -50,3 +52,20 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(record, tmp_path):
     before = dict(matplotlib.rcParams)
     draw(record, tmp_path / "picture.png")
     assert dict(matplotlib.rcParams) == before
+
+
+def test_the_curves_are_drawn_with_the_names_of_their_solvers(toy_problem, toy_solver, divide, tmp_path):
+    import matplotlib
+
+    solvers = [toy_solver(divide, name="ours"), toy_solver(divide, name="theirs", peer="scipy")]
+    record = run([replace(toy_problem, goals=(1e-2,))], solvers, seed=123, repeats=1)
+    path = tmp_path / "curves.svg"
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        assert draw_curves(record, path)
+    drawn = path.read_text(encoding="utf-8")
+    assert all(word in drawn for word in ("toy, first system", "ours", "theirs", "recomputed error"))
+
+
+def test_a_record_without_curves_draws_none(record, tmp_path):
+    assert not draw_curves(record, tmp_path / "curves.png")
+    assert not (tmp_path / "curves.png").exists()

@@ -62,6 +62,22 @@ def test_a_false_claim_is_told():
     assert "liar: claims success where the error is above 1e-8" in text
 
 
+def test_a_remark_is_told_below_the_table_where_there_are_figures():
+    rows = (
+        row_of("exact", [0.1], remark="solves reg = 0"),
+        Row("absent", "ot", trouble="not installed: ot", remark="no"),
+    )
+    text = render(*report.tables(record_of(*rows)))
+    assert "exact: solves reg = 0" in text and "absent: no\n" not in text
+
+
+def test_what_has_no_preconditioner_and_no_compile_time_shows_none():
+    record = record_of(row_of("slow", [40.0], compile_seconds=None))
+    record.tables[0].preconditioner = None
+    assert "n = 5, 2 systems, goal 1e-8" in render(*report.tables(record))
+    assert lines_of(record)["slow"][-1] == "-"
+
+
 def test_a_missing_package_and_an_exception_are_told():
     missing = Row("absent", "pyamg", trouble="not installed: pyamg")
     text = render(*report.tables(record_of(missing, row_of("broken", [0.1], trouble="ValueError: [no] pivot"))))

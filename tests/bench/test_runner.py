@@ -9,6 +9,8 @@ from scipy.sparse import diags_array
 from threadpoolctl import threadpool_info
 
 from sparsesci.bench.preconditioners import PRECONDITIONERS
+from sparsesci.bench.problem import Problem
+from sparsesci.bench.record import Record
 from sparsesci.bench.runner import run
 from sparsesci.bench.solver import Answer, Solver
 
@@ -300,3 +302,76 @@ def test_the_environment_is_recorded(toy_problem, key):
     record = run([toy_problem], [], seed=86, repeats=1)
     assert key in record.environment
     assert {"python", "numpy", "scipy", "numba", "sparsesci"} <= set(record.environment["versions"])
+
+
+# Systems of another form, solvers of another problem, and slow ones
+
+
+@pytest.fixture
+def transport_like():
+    """Return a problem whose systems hold three parts, one of them a number."""
+
+    def make(rng, length):
+        for _ in range(length):
+            yield rng.random(3), rng.random((3, 2)), 0.5
+
+    return Problem("parts", "krylov", "", {"length": 3}, make, lambda v, C, reg, x: abs(x - reg), 1e-8, None)
+
+
+def test_a_system_may_have_any_parts_and_numbers_among_them(transport_like, toy_solver):
+    def start(preconditioner, goal):
+        assert preconditioner is None
+        return lambda v, C, reg: Answer(reg, success=True)
+
+    (table,) = run([transport_like], [toy_solver(None, start=start)], seed=105, repeats=1).tables
+    assert table.shapes == [[3], [3, 2], []] and table.rows[0].solved() == 3
+    assert table.preconditioner is None and Record({}, 105, tables=[table]) == Record.from_json(
+        Record({}, 105, tables=[table]).to_json()
+    )
+
+
+def test_a_solver_of_another_problem_has_its_own_measure_and_its_remark_in_the_record(toy_problem, toy_solver):
+    solver = toy_solver(lambda A, b: b, error=lambda A, b, x: float(np.abs(x - b).max()), remark="copies b")
+    (row,) = run([toy_problem], [solver], seed=106, repeats=1).tables[0].rows
+    assert row.solved() == 3 and row.remark == "copies b"
+
+
+def test_a_slow_solver_warms_up_with_one_system_and_runs_once(toy_problem, toy_solver, divide, monkeypatch):
+    monkeypatch.setattr("sparsesci.bench.runner.SLOW", 0.0)
+    calls = []
+    solver = toy_solver(lambda A, b: calls.append(A) or divide(A, b))
+    (row,) = run([toy_problem], [solver], seed=107, repeats=3).tables[0].rows
+    assert len(calls) == 1 + 3 and len(row.repeats) == 1
+    assert row.compile_seconds is None and row.is_timed
+
+
+# Error against time
+
+
+def blunt(toy_solver, *, floor=0.0):
+    """Return a solver of diagonal systems that is wrong by half of what its goal allows, or by ``floor``."""
+
+    def start(preconditioner, goal):
+        return lambda A, b: Answer((1 + max(goal / 2, floor)) * b / A.diagonal(), success=True)
+
+    return toy_solver(None, start=start)
+
+
+def test_the_curve_is_one_run_for_every_looser_goal_and_ends_with_the_goal_itself(toy_problem, toy_solver):
+    problem = replace(toy_problem, goals=(1e-2, 1e-4, 1e-12))  # the last is no looser
+    (row,) = run([problem], [blunt(toy_solver)], seed=108, repeats=1).tables[0].rows
+    assert [error for _, error in row.curve] == pytest.approx([5e-3, 5e-5, 5e-9], rel=1e-5)
+    assert row.curve[-1][0] == row.repeats[-1].cpu_seconds[0]
+
+
+def test_the_curve_ends_where_a_goal_is_missed(toy_problem, toy_solver):
+    problem = replace(toy_problem, goals=(1e-2, 1e-4, 1e-6))
+    (row,) = run([problem], [blunt(toy_solver, floor=1e-3)], seed=109, repeats=1).tables[0].rows
+    assert [error for _, error in row.curve] == pytest.approx([5e-3, 1e-3, 1e-3], rel=1e-5)
+
+
+def test_there_is_no_curve_without_goals_nor_for_a_solver_of_another_problem(toy_problem, toy_solver, divide):
+    other = toy_solver(divide, error=lambda A, b, x: 0.0, name="other")
+    plain = run([toy_problem], [toy_solver(divide)], seed=110, repeats=1)
+    record = run([replace(toy_problem, goals=(1e-2,))], [other], seed=110, repeats=1)
+    assert plain.tables[0].rows[0].curve == record.tables[0].rows[0].curve == []

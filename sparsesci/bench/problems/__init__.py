@@ -11,6 +11,11 @@ from . import (
     skr_darcy,
     skr_poisson,
     skr_thermal,
+    transport_assignment,
+    transport_clouds,
+    transport_images,
+    transport_mixture,
+    transport_sweep,
 )
 
 PROBLEMS = {
@@ -26,6 +31,11 @@ PROBLEMS = {
         skr_darcy,
         skr_thermal,
         skr_poisson,
+        transport_assignment,
+        transport_images,
+        transport_mixture,
+        transport_clouds,
+        transport_sweep,
     )
     for problem in module.PROBLEMS
 }

@@ -3,9 +3,12 @@
 from . import (
     bicgstab,
     gcrodr,
+    pot_emd,
+    pot_sinkhorn,
     pyamg_multigrid,
     recycled_cg,
     recycled_minres,
+    regot,
     scipy_bicgstab,
     scipy_cg,
     scipy_gcrotmk,
@@ -13,6 +16,8 @@ from . import (
     scipy_lgmres,
     scipy_minres,
     scipy_splu,
+    sinkhorn,
+    sinkhorn_newton,
     solve_sequence,
     tuned_ssor,
 )
@@ -34,6 +39,11 @@ SOLVERS = {
         scipy_minres,
         scipy_splu,
         pyamg_multigrid,
+        sinkhorn_newton,
+        sinkhorn,
+        pot_sinkhorn,
+        pot_emd,
+        regot,
     )
     for solver in module.SOLVERS
 }

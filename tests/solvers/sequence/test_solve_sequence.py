@@ -448,10 +448,9 @@ def test_a_dask_cluster_gets_recipes_and_sends_answers():
     from distributed import Client, LocalCluster
 
     recipes = [partial(made_there, 1238, i) for i in range(25)]
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    # Workers in this process: others could not import this module, which pytest has loaded by its path.
+    where = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with LocalCluster(**where) as cluster, Client(cluster) as client:
         result = solve_sequence(recipes, workers=client, rtol=RTOL)
     systems = [made_there(1238, i) for i in range(25)]
     assert result.success and worst(systems, result) <= RTOL

@@ -4,8 +4,8 @@ SuperLU (Demmel, Eisenstat, Gilbert, Li, Liu, SIAM J. Matrix Anal. Appl. 20 (199
 matrices, LAPACK's getrf for dense ones.
 
 Where the pattern is symmetric and no diagonal entry is zero, columns are ordered by minimum degree on ``A + A^T`` and a
-diagonal pivot is taken as long as it is not below a tenth of its column: on the matrices of elliptic problems that is
-half the fill of COLAMD with partial pivoting. On all others (saddle points, circuits) COLAMD fills less.
+diagonal pivot is taken as long as it is not below a tenth of its column: on the matrices of elliptic problems that
+fills less than COLAMD with partial pivoting. On all others (saddle points, circuits) it is COLAMD.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .factors import Factors, cast, empty_csr, solve_factors, solve_factors_rows
 
 DENSE_FACTORS = 120  # entries a row: beyond, SuperLU's solve by blocks is as fast as one by rows
 MANY_COLUMNS = 8  # solves that pay for the conversion to rows
-DIAGONAL_PIVOT = 0.1  # of the largest entry of its column; 1e-3 costs a digit or two and saves nothing
+DIAGONAL_PIVOT = 0.1  # of the largest entry of its column
 
 
 class LUPreconditioner:
@@ -82,8 +82,7 @@ class LUPreconditioner:
 def lu_preconditioner(A: Any) -> LUPreconditioner:
     """Return the preconditioner ``M = A^-1`` by a complete factorisation ``P A Q = L U``.
 
-    In a sequence whose matrices drift, one factorisation serves many of them: a handful of iterations each, where a
-    new factorisation costs as much as fifty of them.
+    In a sequence whose matrices drift, one factorisation serves many of them, at a handful of iterations each.
 
     Parameters
     ----------

@@ -3,22 +3,27 @@
 ``python benchmarks/scaling.py > benchmarks/results/scaling.json`` makes the record, and
 ``python benchmarks/scaling.py --draw benchmarks/results/scaling.json`` the picture beside it.
 
-* size: CPU time per system of four drifting systems to 1e-8, from 10^3 to 10^6 unknowns, with ILU(0). A solver whose
-  four systems took longer than the cap is not asked for larger ones.
+* size: CPU time per system of four drifting systems to 1e-8, from 10^3 to 10^6 unknowns, with ILU(0). A solver is left
+  out of a size, and its row says so, where its two sizes before let expect more than the cap for a system, or where it
+  has failed at a smaller one; none gets another system after one that took longer than the cap.
 * length: CPU time per system of the first 1, 2, 5, .. of a hundred systems, drifting and independent.
 * workers: wall-clock and CPU time of `solve_sequence` with one worker and with two, independent systems.
 """
 
+import math
 import time
 
 import numpy as np
 from figures import COLOURS, figure_with_panels, label, logarithmic, main
 from provenance import provenance
 
+from sparsesci.bench.record import Repeat
+
 SEED = 2402
 SIDES = (32, 64, 128, 256, 512, 1000)  # of the square grid: 10^3 to 10^6 unknowns
 N_SYSTEMS = 4
-CAP_SECONDS = 30.0
+CAP_SECONDS = 30.0  # for one system
+FIRST_GROWTH, LEAST_GROWTH, MOST_GROWTH = 1.5, 1.0, 2.5  # powers of n with which the time of a system may grow
 SOLVERS = {
     "darcy2d": ("solve-sequence", "recycled-cg", "scipy-cg", "scipy-gcrotmk", "scipy-splu", "pyamg-sa"),
     "helmholtz2d": ("solve-sequence", "gcrodr", "scipy-minres", "scipy-bicgstab", "scipy-gcrotmk", "scipy-splu"),
@@ -49,32 +54,52 @@ def systems_of(problem):
     return list(problem.make(np.random.default_rng(SEED), **problem.parameters))
 
 
-def solved(name, problem, systems):
-    """Return the pass of a solver over the systems, and its trouble."""
+def solved(name, problem, systems, patience=math.inf):
+    """Return the pass of a solver over the systems, up to one that takes longer than its patience, and its trouble."""
     from sparsesci.bench.record import Row
     from sparsesci.bench.runner import solve_all
     from sparsesci.bench.solvers import SOLVERS
 
     row = Row(name, SOLVERS[name].peer)
-    repeat = solve_all(SOLVERS[name], problem, systems, row)
+    repeat = solve_all(SOLVERS[name], problem, systems, row, patience=patience)
     return repeat, row.trouble
 
 
 def by_size(sides, cap):
     """Return a row for each family, size and solver."""
-    rows, slow = [], set()
+    rows, times, failed = [], {}, set()
     for side in sides:
         for family, names in SOLVERS.items():
             problem = problem_of(family, n=side, length=N_SYSTEMS)
             systems = systems_of(problem)
-            for name in (name for name in names if (family, name) not in slow):
+            for name in names:
+                past = times.setdefault((family, name), [])
+                row = {"problem": family, "n": side**2, "solver": name}
+                seconds = expected(past, side**2)
+                if (family, name) in failed or seconds > cap:
+                    why = "failed at a smaller size" if seconds <= cap else f"would take about {seconds:.0f} s a system"
+                    rows.append({**row, **figures_of(Repeat(), f"left out: {why}")})
+                    continue
                 if side == sides[0]:
                     solved(name, problem, systems)  # compiles
-                repeat, trouble = solved(name, problem, systems)
-                if trouble or sum(repeat.cpu_seconds) > cap or not all(repeat.reached):
-                    slow.add((family, name))
-                rows.append({"problem": family, "n": side**2, "solver": name, **figures_of(repeat, trouble)})
+                repeat, trouble = solved(name, problem, systems, patience=cap)
+                if trouble or not all(repeat.reached):
+                    failed.add((family, name))
+                else:
+                    past.append((side**2, float(np.mean(repeat.cpu_seconds))))
+                rows.append({**row, **figures_of(repeat, trouble)})
     return rows
+
+
+def expected(past, n):
+    """Return the seconds for a system of n unknowns, from what the last two sizes took; 0 where nothing is known."""
+    if not past:
+        return 0.0
+    growth, (size, seconds) = FIRST_GROWTH, past[-1]
+    if len(past) > 1:
+        smaller, before = past[-2]
+        growth = min(max(math.log(seconds / before) / math.log(size / smaller), LEAST_GROWTH), MOST_GROWTH)
+    return seconds * (n / size) ** growth
 
 
 def figures_of(repeat, trouble):

@@ -6,8 +6,6 @@ from . import (
     pot_emd,
     pot_sinkhorn,
     pyamg_multigrid,
-    recycled_cg,
-    recycled_minres,
     regot,
     scipy_bicgstab,
     scipy_cg,
@@ -16,6 +14,7 @@ from . import (
     scipy_lgmres,
     scipy_minres,
     scipy_splu,
+    short_recurrences,
     sinkhorn,
     sinkhorn_newton,
     solve_sequence,
@@ -26,8 +25,7 @@ SOLVERS = {
     solver.name: solver
     for module in (
         gcrodr,
-        recycled_cg,
-        recycled_minres,
+        short_recurrences,
         bicgstab,
         solve_sequence,
         tuned_ssor,

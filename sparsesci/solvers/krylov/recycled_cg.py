@@ -137,7 +137,7 @@ def recycled_cg(
         watch = Watch(norm(b), rtol=rtol, atol=atol, maxiter=maxiter, callback=callback)
         return _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, same_operator=same_operator)
 
-    with thread_limit(1) if n * n_directions < ONE_THREAD_BELOW else nullcontext():
+    with thread_limit(1) if n * n_directions < ONE_THREAD_BELOW and (n_recycle or recycle) else nullcontext():
         result = in_turn(solve, b, x, recycle, same_operator)
     warn_of_failure(result, stacklevel=3)
     return result
@@ -161,8 +161,9 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
     harvested = steps = None
     while status is Status.RUNNING:
         if steps is None:
-            c = conj(W) @ r
-            x, r = x + c @ W, r - c @ C  # 1: W^H r = 0
+            if W.shape[0]:
+                c = conj(W) @ r
+                x, r = x + c @ W, r - c @ C  # 1: W^H r = 0
             scale = norm(r)
             if watch.solved(scale):
                 r = b - A(x)
@@ -171,8 +172,8 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
             r = r / scale
             z = M(r)  # 2
             p = z - (conj(C) @ z) @ W  # 3
-            length = n_directions if harvested is None else STEPS_AT_ONCE
-            steps = Steps(b, length, r, z, C, keeps=harvested is None)
+            keeps = harvested is None and (n_recycle > 0 or is_promised)
+            steps = Steps(b, n_directions if keeps else STEPS_AT_ONCE, r, z, C, keeps=keeps)
             harvested = harvested or steps
         elif steps.done == steps.length:
             steps = Steps(b, STEPS_AT_ONCE, r, z, C, keeps=False)

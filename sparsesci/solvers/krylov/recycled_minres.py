@@ -154,7 +154,7 @@ def recycled_minres(
         watch = Watch(norm(b), rtol=rtol, atol=atol, maxiter=maxiter, callback=callback)
         return _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, same_operator=same_operator)
 
-    with thread_limit(1) if n * n_directions < ONE_THREAD_BELOW else nullcontext():
+    with thread_limit(1) if n * n_directions < ONE_THREAD_BELOW and (n_recycle or recycle) else nullcontext():
         result = in_turn(solve, b, x, recycle, same_operator)
     warn_of_failure(result, stacklevel=3)
     return result
@@ -178,13 +178,15 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
     process = harvested = None
     while status is Status.RUNNING:
         if process is None:
-            c = conj(MC) @ r
-            x, r = x + c @ U, r - c @ C
+            if U.shape[0]:
+                c = conj(MC) @ r
+                x, r = x + c @ U, r - c @ C
             if watch.solved(norm(r)):
                 r = b - A(x)
                 status = watch.check(Status.CONVERGED, x + 0, norm(r))
                 continue
-            process = Lanczos(M, x, r, U.shape[0], n_directions if harvested is None else 0)
+            keeps = harvested is None and (n_recycle or is_promised)
+            process = Lanczos(M, x, r, U.shape[0], n_directions if keeps else 0)
             harvested = harvested or process
         most = STEPS_UNDER_SUSPICION if process.is_suspect else STEPS_AT_ONCE
         n_steps = 1 if is_promised or watch.callback is not None else min(most, watch.left())
@@ -197,8 +199,7 @@ def _solve(A, M, b, x, recycle, watch, n_recycle, n_directions, *, same_operator
             r = process.r * process.scale
             harvested = None
             break
-        is_broken = is_promised and process.leaks(U, C)
-        is_promised = False
+        is_broken, is_promised = is_promised and process.leaks(U, C), False
         if claim is Status.RUNNING and not (is_broken or process.is_suspect):
             continue
         r = b - A(x)

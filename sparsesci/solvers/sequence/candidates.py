@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,7 +24,6 @@ from ..krylov.recycled_minres import recycled_minres
 from ..krylov.ssor import ssor_preconditioner
 from .amg import amg_preconditioner
 from .cost import Cost
-from .fill import factor_size
 from .system import Kind, System
 
 # The solver and the dimension of the space that it recycles; what factors leave is refined by GMRES.
@@ -52,10 +52,13 @@ REFRESHED = ("ilu0", "ic0", "ssor")  # whose pattern can be handed on
 KEPT = ("lu", "amg")  # dear enough to serve more than one matrix
 LEARNS, LEARNS_OMEGA = 0.35, 0.5  # to what part of its first cost a method that learns may come down
 MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
+LEAST_ITERATING = 0.1  # of the seconds of a solve: clocks are not exact
 MOST_ENTRIES = 4e8  # of LU factors: 5 GB
 
 # Beliefs in products with A.
 ITERATIONS, HOPED_ITERATIONS = 100, 20
+FEWER_ITERATIONS = {"bicgstab": 0.7}  # each of them has two products
+JACOBI_ITERATIONS, JACOBI_ITERATION = 2.5, 0.6  # against those with incomplete factors: how many, and how dear
 PRODUCTS_AN_ITERATION = {
     "gcrodr": 7,
     "gmres": 7,
@@ -69,7 +72,9 @@ PRODUCTS_AN_ITERATION = {
 SETUP = {"none": 0, "jacobi": 5, "ssor": 15, "ilu0": 15, "ic0": 12, "amg": 800}
 AMG_CYCLE = 25
 FACTOR_ROW, FACTOR_MULTIPLICATION, FACTOR_ENTRY = 1000, 0.2, 1.2  # each divided by the entries of A
-STALE_ITERATIONS = 4
+CACHED_ENTRIES, FACTOR_ENTRY_UNCACHED = 2e6, 2.2  # of matrices beyond, each solve reads all from memory
+STALE_ITERATIONS = 6
+CALL_SECONDS = 3e-4  # of Python, whatever the size
 
 
 @dataclass
@@ -100,6 +105,7 @@ class Candidate:
     is_converted: bool = False  # for the compiled cycles, which complete factors of their own matrix do not need
     recycled_for: tuple[int, int] = (0, 0)  # the matrices that A and M of the last solve belong to
     seconds_per_iteration: float = 0.0
+    seconds_of_a_call: float = 0.0  # whatever the size of the system
     last_nit: int = 0
 
     @property
@@ -134,6 +140,16 @@ class Candidate:
         self.M.kernel_arguments(dtype)
         self.is_converted = True
         return True
+
+    def iterating(self, seconds: float, n_columns: int) -> float:
+        """Return what of the seconds of a solve is spent in its iterations."""
+        return max(seconds - n_columns * self.seconds_of_a_call, LEAST_ITERATING * seconds)
+
+    def hope_by(self, other: Candidate) -> None:
+        """Expect of Jacobi, before it is tried, iterations by those that a better preconditioner has taken."""
+        is_simpler = self.preconditioner == "jacobi" and other.preconditioner in REFRESHED
+        if is_simpler and self.method == other.method and not self.cost.n_trials:
+            self.cost.hope = CALL_SECONDS + JACOBI_ITERATIONS * other.last_nit * self.seconds_per_iteration
 
     def forget(self) -> None:
         """Drop the preconditioner, and what was recycled with it."""
@@ -186,7 +202,7 @@ def automatic_preconditioners(method: str, kind: Kind) -> list[str]:
     if method == "recycled_cg":
         return ["ic0", "lu"]
     if method == "cg":
-        return ["ic0", "ssor", "lu", *(["amg"] if has_amg(kind) else [])]
+        return ["ic0", "ssor", "jacobi", "lu", *(["amg"] if has_amg(kind) else [])]
     return ["ilu0", "lu"]
 
 
@@ -202,17 +218,21 @@ def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, pro
         make = given if is_factory else lambda A: given
     else:
         make = PRECONDITIONERS[preconditioner]
-    an_iteration = PRODUCTS_AN_ITERATION[method] * product
+    is_jacobi = preconditioner == "jacobi"
+    an_iteration = PRODUCTS_AN_ITERATION[method] * product * (JACOBI_ITERATION if is_jacobi else 1.0)
     if preconditioner == "lu":
         is_kept = method != "direct"
         cost = replace(lu) if is_kept else Cost(lu.setup, lu.column, hope=lu.column)
     else:
-        each, usual, hoped = an_iteration, ITERATIONS, HOPED_ITERATIONS
+        often = FEWER_ITERATIONS.get(method, 1.0) * (JACOBI_ITERATIONS if is_jacobi else 1.0)
+        each, usual, hoped = an_iteration, often * ITERATIONS, often * HOPED_ITERATIONS
         if preconditioner == "amg":
             each, usual, hoped = AMG_CYCLE * product + 2e-4, 15, 8
-        stale = usual * each if preconditioner in KEPT else math.inf
+        column = CALL_SECONDS + usual * each
+        stale = column if preconditioner in KEPT else math.inf
         learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
-        cost = Cost(SETUP.get(preconditioner, 15) * product, usual * each, stale, hoped * each, learns)
+        setup = SETUP.get(preconditioner, 15) * product
+        cost = Cost(setup, column, stale, CALL_SECONDS + hoped * each, learns)
     return Candidate(method, preconditioner, make, cost, seconds_per_iteration=an_iteration)
 
 
@@ -222,14 +242,12 @@ def cost_of_lu(system: System, product: float) -> tuple[Cost, bool]:
     if form in ("map", "device"):
         where = "are not known" if form == "map" else "are not in host memory"
         raise TypeError(f"a factorisation needs the entries of A, which {where}: choose another method")
-    if form == "dense":
-        n_entries, multiplications, size = n * n, n**3 / 3, n * n
-    else:
-        n_entries = max(A.nnz, 1)
-        size, multiplications = factor_size(A)
+    n_entries = n * n if form == "dense" else max(A.nnz, 1)
+    size, multiplications = system.factor_size
     setup = product * (FACTOR_ROW * n + FACTOR_MULTIPLICATION * multiplications) / n_entries
-    solve = product * FACTOR_ENTRY * size / n_entries
-    stale = STALE_ITERATIONS * (solve + 4 * product)
+    an_entry = FACTOR_ENTRY if n_entries > CACHED_ENTRIES or size < CACHED_ENTRIES else FACTOR_ENTRY_UNCACHED
+    solve = product * an_entry * size / n_entries
+    stale = CALL_SECONDS + STALE_ITERATIONS * (solve + 4 * product)
     return Cost(setup, solve, stale, hope=stale), size <= MOST_ENTRIES
 
 
@@ -238,12 +256,12 @@ def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, 
     function, n_recycle = METHODS[one.method]
     tolerances = {"rtol": rtol, "atol": atol, "maxiter": maxiter}
     if function is bicgstab:
-        return bicgstab(system.A, system.b, x0, M=one.M, **tolerances)
+        return bicgstab(system.operator, system.b, x0, M=one.M, **tolerances)
     if one.preconditioner in KEPT:
         n_recycle = 10 if one.last_nit > MANY_ITERATIONS else 0
     now = (system.matrix, one.made_for)
     result = function(
-        system.A,
+        system.operator,
         system.b,
         x0,
         M=one.M,
@@ -258,18 +276,25 @@ def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, 
 
 
 @cache
-def make_ready(method: str, preconditioner: str, form: str, dtype: str) -> None:
-    """Solve tiny systems first: what is compiled or loaded on the first call is no cost of the method."""
+def make_ready(method: str, preconditioner: str, form: str, dtype: str) -> float:
+    """Solve tiny systems first: what is compiled or loaded on the first call is no cost of the method.
+
+    Returns the seconds of a call on a system so small that it takes nothing else.
+    """
     from scipy.sparse import diags_array
 
     if form != "sparse" or preconditioner == "given" or method == "direct":
-        return
+        return 0.0
     function, n_recycle = METHODS[method]
     A = diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(24, 24), dtype=dtype).tocsr()
     M = PRECONDITIONERS["none" if preconditioner == "amg" else preconditioner](A)
-    recycle = {}
+    options = {} if function is bicgstab else {"n_recycle": n_recycle}
+    durations = []
     for shift in (0.0, 1.0, 2.0):
         b = np.cos(np.arange(24.0) + shift).astype(dtype)
-        result = function(A, b, M=M, rtol=1e-3, **recycle)
+        begin = time.thread_time()
+        result = function(A, b, M=M, rtol=1e-3, **options)
+        durations.append(time.thread_time() - begin)
         if n_recycle:
-            recycle = {"recycle": result.recycle}
+            options["recycle"] = result.recycle
+    return min(durations)

@@ -203,7 +203,9 @@ def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) 
         limit = SLACK * p * each[best] / cost.may_fall_to
         whole, is_new = cost.next(outlook.sharing, has=has[name])
         setup = cost.setup if is_new else 0.0
-        price = setup + min(outlook.sharing * (whole - each[best]) - setup, limit)
+        # Of what an iteration takes that was never tried there is no belief to count on: the limit is what it costs.
+        is_sure = cost.n_trials or cost.stale < math.inf
+        price = setup + (min(outlook.sharing * (whole - each[best]) - setup, limit) if is_sure else limit)
         if name != best and min(gain, budget) >= price and gain - price > most:
             most, choice = gain - price, Choice(name, limit, p * each[best])
     return choice

@@ -3,7 +3,8 @@
 Fischer, *Projection techniques for iterative solution of Ax = b with successive right-hand sides*, Comput. Methods
 Appl. Mech. Eng. 163 (1998) 193-204; in the least-squares form, which needs no definite matrix: ``x0 = X y`` with
 ``y = argmin ||b - A X y||``. It never is worse than zero. In time stepping, or where right-hand sides repeat, it saves
-most of the work; between unrelated right-hand sides it saves nothing, and is soon left alone.
+most of the work; between unrelated right-hand sides it saves nothing, and of systems that are solved in no time less
+than it takes: then it is soon left alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sparsesci._lib import xp
 
 N_SOLUTIONS = 3
 PAYS_BELOW = 0.7  # ||b - A x0|| / ||b||: the logarithm of this is saved, of some 20 in all
+LONGEST_REST = 31  # systems: what did not pay so long ago may pay now
 
 
 class Guess:
@@ -47,11 +49,21 @@ class Guess:
         x0 = X @ xp.to_like(y, b)
         size = float(xp.norm(b - AX @ xp.to_like(y, b))) / (float(xp.norm(b)) or 1.0)
         if size > PAYS_BELOW:
-            self._n_vain += 1
-            self._rests = 2**self._n_vain - 1
+            self._rest()
             return None
-        self._n_vain, self.size = 0, size
+        self.size = size
         return x0
+
+    def weigh(self, seconds: float, saved: float) -> None:
+        """Learn what the last guess took and what it has saved: one that does not pay is left alone for a while."""
+        if saved > seconds:
+            self._n_vain = 0
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._n_vain += 1
+        self._rests = min(2**self._n_vain - 1, LONGEST_REST)
 
     def learn(self, x: Any) -> None:
         """Remember a solution."""

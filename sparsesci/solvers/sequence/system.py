@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from sparsesci._lib import validate, xp
-from sparsesci._lib.operator import Operator
+from sparsesci._lib.operator import Operator, csr_arrays
+
+from .fill import factor_size
 
 N_PROBES = 2  # random vectors that tell a symmetric map of which only products are known
 
@@ -42,6 +45,12 @@ class System:
     def n_columns(self) -> int:
         """Number of right-hand sides."""
         return 1 if self.b.ndim == 1 else self.b.shape[1]
+
+    @cached_property
+    def factor_size(self) -> tuple[float, float]:
+        """Entries of complete factors of A, and the multiplications that make them; found when first asked for."""
+        n = self.kind.n
+        return (n * n, n**3 / 3) if self.kind.form == "dense" else factor_size(self.A)
 
 
 @dataclass(frozen=True)
@@ -83,8 +92,13 @@ class Looking:
         """Check a system; ValueError or TypeError says what is wrong with it."""
         A = csr(validate.matrix(A, "A"))
         is_known = self._last is not None and is_same(A, self._last)
-        is_checked = is_known and A is self._A
-        operator, b, _, _ = validate.linear_system(self._operator if is_checked else A, b, None, None)
+        if has_pattern(A, self._last) and A.shape == self._A.shape:  # then its indices have been checked
+            if not is_known:
+                validate.finite(A, "A")
+            operator = Operator(A.__matmul__, A.shape[0], A.dtype, lower=partial(csr_arrays, A))
+        else:
+            operator = self._operator if is_known and A is self._A else A
+        operator, b, _, _ = validate.linear_system(operator, b, None, None)
         if not is_known:
             self.n_matrices += 1
             self._last = remembered(A)
@@ -116,13 +130,21 @@ def remembered(A: Any):
     return A.copy() if xp.is_numpy(A) else A
 
 
+def has_pattern(A: Any, last: Any) -> bool:
+    """Whether A is sparse and has the pattern of one that was remembered."""
+    if not (xp.is_sparse(A) and isinstance(last, tuple)):
+        return False
+    indptr, indices, data = last
+    parts = (A.indptr, indptr), (A.indices, indices)
+    return A.data.shape == data.shape and all(x.dtype == old.dtype and np.array_equal(x, old) for x, old in parts)
+
+
 def is_same(A: Any, last: Any) -> bool:
     """Whether A has the entries that were remembered; maps and device arrays are the same if they are one object."""
     if xp.is_sparse(A) and isinstance(last, tuple):
         A = A.tocsr()
         # The values first: of matrices that differ they nearly always tell.
-        parts = zip((A.data, A.indptr, A.indices), (last[2], last[0], last[1]), strict=True)
-        return all(part.dtype == old.dtype and np.array_equal(part, old) for part, old in parts)
+        return A.data.dtype == last[2].dtype and np.array_equal(A.data, last[2]) and has_pattern(A, last)
     if xp.is_numpy(A) and xp.is_numpy(last):
         return A.dtype == last.dtype and np.array_equal(A, last)
     return A is last

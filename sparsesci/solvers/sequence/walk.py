@@ -50,6 +50,8 @@ FEWEST_ITERATIONS = 5
 COLUMNS_AT_ONCE = 32  # right-hand sides that share a matrix and its factors
 LEARNS_ALONE = 20240917  # seed of the tuner that nobody else brings
 LEAST_PART = 0.5  # of the way to a solution: less tells too little of what the whole would cost
+ENDS = 2  # iterations that a solve would have time for before its first and after its last one
+LEAST_SHARE = 0.1  # of a solve that a starting guess leaves: no clock tells it better
 SHORTEST = 1e-7  # seconds: what the clock cannot tell from nothing
 
 
@@ -153,8 +155,11 @@ class Walk:
         if is_solved_by_zero(system, self._goal, self.atol):
             return zero_result(system, self._clock() - begin)
         products_before = system.operator.nmatvec
+        guessed = self._clock()
         x0 = self._guess.at(system.operator, system.b)  # 2
-        outlook = replace(outlook, part=part_left(self._guess.size, self._goal))
+        guessed = self._clock() - guessed
+        part_guessed = part_left(self._guess.size, self._goal)
+        outlook = replace(outlook, part=part_guessed)
         self._context = context
         attempts: list[Attempt] = []
         best, method, least, part = None, "", math.inf, 1.0
@@ -163,6 +168,10 @@ class Walk:
             attempts.append(attempt)
             if attempt.status.is_success:
                 self._guess.learn(result.x)
+                if part_guessed < 1:
+                    iterations = 0 if attempt.method == "direct" else max(1, result.nit)
+                    saved = iterations * (1 / max(part_guessed, LEAST_SHARE) - 1)
+                    self._guess.weigh(guessed, saved * one.seconds_per_iteration)
                 best, method = result, attempt.method
                 break
             size = distance(system, result.x)
@@ -176,7 +185,7 @@ class Walk:
             message=best.message,
             nit=sum(attempt.nit for attempt in attempts),
             time=self._clock() - begin,
-            nmatvec=system.operator.nmatvec - products_before + sum(attempt.nmatvec for attempt in attempts),
+            nmatvec=system.operator.nmatvec - products_before,
             method=method,
             attempts=tuple(attempts),
         )
@@ -212,7 +221,7 @@ class Walk:
         self, one: Candidate, system: System, sharing: float, x0: Any, seconds: float, part: float
     ) -> tuple[Attempt, KrylovResult]:
         """Let one method try for so many seconds; learn what that cost, given what part of the way others have left."""
-        make_ready(one.method, one.preconditioner, system.kind.form, system.kind.dtype)
+        one.seconds_of_a_call = make_ready(one.method, one.preconditioner, system.kind.form, system.kind.dtype)
         begin = self._clock()
         try:
             is_new = self._renew(one, system, sharing)
@@ -266,7 +275,7 @@ class Walk:
         most = 10 * system.kind.n if self.maxiter is None else self.maxiter
         if seconds < math.inf:
             an_iteration = one.seconds_per_iteration * system.n_columns  # maxiter is for each column
-            most = min(most, max(FEWEST_ITERATIONS, int(seconds / an_iteration)))
+            most = min(most, max(FEWEST_ITERATIONS, int(one.iterating(seconds, system.n_columns) / an_iteration)))
         result = solve(one, system, x0, rtol=self._goal, atol=self.atol, maxiter=most)
         if one.preconditioner == "ssor" and result.success and result.nit:
             self.tuner.tell(result.nit)  # of one that was cut short nobody knows how many it would have been
@@ -279,13 +288,15 @@ class Walk:
         """Learn from what a method has spent on a system, of which others had left a part."""
         n, p = self._n_systems, system.n_columns
         if result.nit:
-            one.seconds_per_iteration = seconds / result.nit
+            one.seconds_per_iteration = one.iterating(seconds, p) / (result.nit + ENDS * p)
             one.last_nit = result.nit // p
-        elif one.preconditioner == "lu":
+        elif one.preconditioner == "lu" and not one.last_nit:  # later what its iterations took is better known
             one.seconds_per_iteration = 2 * seconds / p
         if result.success:
             if part >= LEAST_PART:
                 one.cost.learn(seconds / part, p, is_own=is_own, n_systems=n)
+                for other in self.candidates.values():
+                    other.hope_by(one)
             return
         one.cost.learn_failure(seconds, is_own=is_own, n_systems=n)
         is_indefinite = result.status is Status.NOT_POSITIVE_DEFINITE  # no fresher preconditioner changes that

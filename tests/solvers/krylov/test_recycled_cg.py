@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sparsesci.solvers import (
     ilu0_preconditioner,
     jacobi_preconditioner,
     recycled_cg,
+    recycled_minres,
 )
 from sparsesci.solvers.krylov.recycled_cg import deflation_space
 
@@ -336,3 +338,16 @@ def test_a_space_too_long_to_be_squared_is_left_out(host_lib):
     space = recycled_cg(A, b, rtol=1e-4).recycle
     long = RecycleSpace(space.U * np.float32(1e25), space.C * np.float32(1e25), variable="x")
     assert recycled_cg(A, b, rtol=1e-4, recycle=long).success
+
+
+@pytest.mark.parametrize("solver", [recycled_cg, recycled_minres])
+def test_without_recycling_no_directions_are_stored(host_lib, solver):
+    A, b, _ = host_lib.poisson(5000, seed=2741)
+    solver(A, b, n_recycle=0)  # compiles
+    tracemalloc.start()
+    try:
+        solver(A, b, n_recycle=0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30 * b.nbytes

@@ -162,3 +162,12 @@ def test_a_conversion_is_shared_by_the_systems_after_it():
     cost.learn_conversion(2.6)
     cost.learn(1.0, 1, is_own=False, n_systems=1)
     assert cost.next(1, has="stale") == (1.0, False) and np.isclose(cost.renewed(1), (8.0 + 0.4 + 2.6 + 1.0) / 2)
+
+
+def test_an_iteration_that_was_never_tried_is_priced_at_its_limit():
+    known, untried = Cost(0.0, 1.0), Cost(0.0, 1.0, hope=0.1)
+    known.learn(1.0, 1, is_own=True, n_systems=0)
+    costs, has = {"known": known, "untried": untried}, {"known": "none", "untried": "none"}
+    # It may save 0.15 * 0.9 a system, and costs 1.2 where it fails: nine systems.
+    chosen = [choose(costs, has, Outlook(1, left, 1, 1, 1e3, 0.0)).name for left in (9, 11)]
+    assert chosen == ["known", "untried"]

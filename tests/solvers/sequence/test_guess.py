@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparsesci._lib.operator import as_operator
-from sparsesci.solvers.sequence.guess import N_SOLUTIONS, Guess
+from sparsesci.solvers.sequence.guess import LONGEST_REST, N_SOLUTIONS, Guess
 
 
 def test_without_a_solution_there_is_no_guess(lib):
@@ -70,3 +70,24 @@ def test_a_solution_of_another_dtype_is_no_guess(lib):
     guess = Guess()
     guess.learn(x)
     assert guess.at(as_operator(A, b), c) is None
+
+
+def test_a_guess_that_costs_more_than_it_saves_is_left_alone_for_a_while(host_lib):
+    A, b, x = host_lib.poisson(30, seed=821)
+    guess, products = Guess(), []
+    for _ in range(100):
+        guess.learn(x)
+        operator = as_operator(A, b)
+        if guess.at(operator, b) is not None:
+            guess.weigh(seconds=2.0, saved=1.0)
+        products.append(operator.nmatvec > 0)
+    assert 1 < sum(products) < 10 and any(products[-LONGEST_REST - 1 :])
+
+
+def test_a_guess_that_pays_is_used_every_time(host_lib):
+    A, b, x = host_lib.poisson(30, seed=822)
+    guess = Guess()
+    for _ in range(10):
+        guess.learn(x)
+        assert guess.at(as_operator(A, b), b) is not None
+        guess.weigh(seconds=1.0, saved=2.0)

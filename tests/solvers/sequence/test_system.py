@@ -70,3 +70,39 @@ def test_a_negative_diagonal_entry_rules_out_definiteness():
     A[2, 2] = -1.0
     assert not Looking().at(A, np.ones(6)).kind.has_positive_diagonal
     assert Looking().at(tridiagonal(), np.ones(6)).kind.has_positive_diagonal
+
+
+def test_the_entries_of_a_known_pattern_are_checked_all_the_same():
+    A, b = tridiagonal(), np.ones(6)
+    B = A.copy()
+    B.data[4] = np.nan
+    looking = Looking()
+    looking.at(A, b)
+    with pytest.raises(ValueError, match=r"A\[1, 2\] is nan"):
+        looking.at(B, b)
+
+
+def test_another_shape_with_the_same_arrays_is_refused():
+    A, b = tridiagonal(), np.ones(6)
+    looking = Looking()
+    looking.at(A, b)
+    with pytest.raises(ValueError, match="shape"):
+        looking.at(sp.csr_array((2 * A.data, A.indices, A.indptr), shape=(6, 8)), b)
+
+
+def test_a_known_pattern_with_other_entries_is_another_map():
+    A, b = tridiagonal(), np.arange(6.0)
+    looking = Looking()
+    looking.at(A, b)
+    system = looking.at(3 * A, b)
+    assert np.allclose(system.operator(b), 3 * (A @ b)) and system.operator.kernel_arguments(float).data[0] == 9.0
+
+
+def test_entries_that_are_replaced_in_the_same_object_are_seen_by_the_kernels():
+    A, b = tridiagonal(), np.ones(6)
+    looking, old = Looking(), A.data
+    looking.at(A, b).operator.kernel_arguments(float)
+    A.data = old.copy()
+    old[:] = 7.0
+    system = looking.at(A, b)
+    assert np.array_equal(system.operator.kernel_arguments(float).data, A.data)

@@ -18,6 +18,7 @@ _WHERE = {
     "backend": "sparsesci._lib.dispatch:backend",
     "show_config": "sparsesci._lib.config:show_config",
     "ConvergenceWarning": "sparsesci._lib.result:ConvergenceWarning",
+    "NotFittedError": "sparsesci._lib.result:NotFittedError",
 }
 __all__ = [*_WHERE, "__version__"]
 

@@ -1,4 +1,7 @@
-"""What a solver returns: a frozen record whose repr tells the story, a status with advice, and the one warning."""
+"""What a solver returns: a frozen record whose repr tells the story, a status with advice, and the one warning.
+
+And what an estimator raises that has not been fitted.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,13 @@ from . import xp
 
 class ConvergenceWarning(UserWarning):
     """A solver stopped before its stopping rule was met; the message says why and what to try next."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A method of an estimator that needs a fit was called before `fit`.
+
+    Both a `ValueError` and an `AttributeError`, as that of scikit-learn is: what catches one of these catches it.
+    """
 
 
 class Status(Enum):
@@ -30,6 +40,7 @@ class Status(Enum):
     )
     NOT_POSITIVE_DEFINITE = "the matrix (or M) is not positive definite: use gcrodr or recycled_minres"
     DIVERGED = "the sweeps diverge: try omega nearer to or below 1, or use gcrodr"
+    UNRESOLVED = "bins are left that are more than noise: raise the budget"
     NOT_FINITE = "a product returned NaN or Inf: check A and M on the vectors this solver gives them"
 
     @property

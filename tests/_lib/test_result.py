@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sparsesci
-from sparsesci._lib.result import ConvergenceWarning, Result, Status
+from sparsesci._lib.result import ConvergenceWarning, NotFittedError, Result, Status
 from sparsesci._lib.xp import to_host
 
 
@@ -83,3 +83,8 @@ def test_a_result_moves_to_the_host_field_by_field(lib):
 
 def test_the_warning_is_a_user_warning_that_the_front_door_shows():
     assert issubclass(ConvergenceWarning, UserWarning) and sparsesci.ConvergenceWarning is ConvergenceWarning
+
+
+def test_what_is_not_fitted_is_told_by_an_error_of_both_kinds():
+    assert issubclass(NotFittedError, ValueError) and issubclass(NotFittedError, AttributeError)
+    assert sparsesci.NotFittedError is NotFittedError

@@ -9,7 +9,9 @@ Deviations
 1. Every product with ``exp(-C / reg)`` is a log-sum-exp: no reg is too small to be represented.
 2. The iteration ends where the column sums of all plans agree, not where the barycenter changes little: a slow
    iteration changes little far away from its end.
-3. The debiasing scaling d is held to its own equation ``d exp(-C / reg) d = barycenter`` by the same rule.
+3. The debiasing scaling d is held to its own equation ``d exp(-C / reg) d = barycenter`` by the same rule, and brought
+   nearer to it by three steps an iteration instead of one: for the same number of products the objective is what it
+   was after 1.4 to 2 times as many, for three random distributions on 60 to 200 points; ten steps are slower again.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from .result import ADVICE, plan_sums
 from .sinkhorn import column_potentials, row_potentials
 
 SYMMETRY = 1e-12  # of costs, beside the largest
+STEPS_OF_D = 3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -109,7 +112,7 @@ def barycenter(
         The rule is ``sum_k w_k ||P_k' 1 - x||_1 <= rtol * sum(x)``, where the rows of all plans are exact; debiased,
         the error of the equation of d is added.
     maxiter : int
-        The most iterations; each costs 2 K exponentials an arc.
+        The most iterations; each costs 2 K exponentials an arc, and 3 more where ``debiased``.
     potentials : tuple, optional
         ``result.potentials`` of a similar problem; only g is used.
     callback : callable, optional
@@ -130,8 +133,11 @@ def barycenter(
 
     Notes
     -----
-    Computed in float64 whatever the inputs are. The number of iterations grows like ``max(C) / reg``. Debiasing undoes
-    a blur: where the distributions are rougher than the blur, the rule is met slowly below an rtol of about 1e-5.
+    Computed in float64 whatever the inputs are. The number of iterations grows like ``max(C) / reg``. To take a blur
+    away is an ill-posed problem where the distributions are rougher than the blur: many x are nearly as good as the
+    best, and the rule is met slowly or not at all below an rtol of about 1e-4. (For random weights on 100 points of the
+    line and reg = 0.01, the last 9,000 of 10,000 iterations lower the objective by 0.03 % and move 6 % of x.) Relax
+    rtol, or take a smaller reg.
 
     References
     ----------
@@ -207,12 +213,14 @@ class Projections:
             common = common - w * column
         error = 0.0
         if self.debiased:
-            own = namespace.empty_like(self.h)
-            column_potentials(self.C, self.h, self.shift, reg, own)
             common = common + self.h
-            off = namespace.exp((self.h - own) / reg) - namespace.exp(common / reg)
-            error = float(namespace.sum(namespace.abs(off)))
-            self.h = (self.h + common + own) / 2
+            for step in range(STEPS_OF_D):
+                own = namespace.empty_like(self.h)
+                column_potentials(self.C, self.h, self.shift, reg, own)
+                if step == 0:
+                    off = namespace.exp((self.h - own) / reg) - namespace.exp(common / reg)
+                    error = float(namespace.sum(namespace.abs(off)))
+                self.h = (self.h + common + own) / 2
         self.log_x = common / reg
         x = namespace.exp(self.log_x)
         for k, w in enumerate(self.weights):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparsesci._lib import validate, xp
+from sparsesci._lib.iterate import Watch
 
 MASSES_AGREE = 1e-6  # relative: what rounding in single precision leaves of equal masses
 
@@ -33,6 +34,8 @@ class Problem:
         Indices of the positive weights of either side; None where all are.
     mass : float
         The sum of the weights that were given.
+    has_forbidden_arcs : bool
+        Whether a cost is +inf.
     """
 
     a: Any
@@ -43,12 +46,7 @@ class Problem:
     whole: tuple
     kept: tuple
     mass: float
-
-    @property
-    def has_forbidden_arcs(self) -> bool:
-        """Whether a cost is +inf."""
-        namespace = xp.namespace(self.C)
-        return not math.isfinite(float(namespace.max(self.C)))
+    has_forbidden_arcs: bool = False
 
     def reduced(self, g: Any, side: int) -> Any:
         """Return the entries of a full vector that belong to positive weights; side 0 is that of a, 1 that of b."""
@@ -84,13 +82,7 @@ def transport_problem(a: Any, b: Any, C: Any) -> Problem:
     C = in_double(C, "C")
     check_costs(C)
     namespace = xp.namespace(a, b, C)
-    mass, other = float(namespace.sum(a)), float(namespace.sum(b))
-    if not abs(mass - other) <= MASSES_AGREE * max(mass, other):
-        raise ValueError(
-            f"a has the mass {mass:.9g} and b {other:.9g}: equal masses are needed; scale one of them, "
-            "or allow for the difference with solve_ot(..., unbalanced=(rho_a, rho_b))"
-        )
-    b = b * (mass / other)
+    b, mass = equal_masses(a, b)
     a_kept, b_kept = (positive_places(w) for w in (a, b))
     reduced_a, reduced_b, reduced_C = a, b, C
     if a_kept is not None:
@@ -99,11 +91,23 @@ def transport_problem(a: Any, b: Any, C: Any) -> Problem:
         reduced_b, reduced_C = namespace.take(b, b_kept, axis=0), namespace.take(reduced_C, b_kept, axis=1)
     shift = float(namespace.min(reduced_C))
     largest = float(namespace.max(reduced_C))
-    if largest == math.inf:
+    forbids = largest == math.inf
+    if forbids:
         largest = _check_arcs(reduced_a, reduced_b, reduced_C, (a_kept, b_kept))
-    return Problem(
-        reduced_a / mass, reduced_b / mass, reduced_C, shift, largest - shift, (a, b, C), (a_kept, b_kept), mass
-    )
+    reduced_a, reduced_b = reduced_a / mass, reduced_b / mass
+    return Problem(reduced_a, reduced_b, reduced_C, shift, largest - shift, (a, b, C), (a_kept, b_kept), mass, forbids)
+
+
+def equal_masses(a: Any, b: Any) -> tuple:
+    """Return b scaled to the mass of a, and that mass; raise ValueError where they differ by more than rounding."""
+    namespace = xp.namespace(a, b)
+    mass, other = float(namespace.sum(a)), float(namespace.sum(b))
+    if not abs(mass - other) <= MASSES_AGREE * max(mass, other):
+        raise ValueError(
+            f"a has the mass {mass:.9g} and b {other:.9g}: equal masses are needed; scale one of them, "
+            "or allow for the difference with solve_ot(..., unbalanced=(rho_a, rho_b))"
+        )
+    return b * (mass / other), mass
 
 
 def starting_potential(potentials: Any, problem: Problem) -> Any:
@@ -119,7 +123,7 @@ def starting_potential(potentials: Any, problem: Problem) -> Any:
         if tuple(getattr(part, "shape", np.shape(part))) != (length,):
             raise ValueError(f"potentials has a {name} of shape {np.shape(part)}: ({length},) is needed")
     g = problem.reduced(in_double(validate.float_array(g, "g"), "g"), 1)
-    namespace = xp.namespace(g, problem.C)
+    namespace = xp.namespace(g, problem.b)
     if bool(namespace.any(namespace.isnan(g))) or bool(namespace.any(g == math.inf)):
         raise ValueError("potentials holds NaN or +inf in g: finite numbers are needed, -inf only for zero weights")
     if not bool(namespace.all(namespace.isfinite(g))):  # the weight was zero, and is no more
@@ -130,6 +134,12 @@ def starting_potential(potentials: Any, problem: Problem) -> Any:
     return g
 
 
+def marginal_watch(rtol: Any, maxiter: Any, callback: Any) -> Watch:
+    """Check the options of an iteration and return the watch over its marginal error, relative to the mass."""
+    rtol, maxiter = validate.nonnegative_real(rtol, "rtol"), validate.positive_integer(maxiter, "maxiter")
+    return Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
+
+
 def in_double(x: Any, name: str) -> Any:
     """Return real numbers in float64: potentials in single precision would lose the marginals."""
     if xp.is_complex(x.dtype):
@@ -138,12 +148,12 @@ def in_double(x: Any, name: str) -> Any:
     return namespace.astype(x, namespace.float64, copy=False)
 
 
-def checked_weights(w: Any, C: Any, name: str, axis: int) -> Any:
-    """Return the weights of one side of C as float64."""
-    length = C.shape[axis]
+def checked_weights(w: Any, C: Any, name: str, axis: int, like: Any = None) -> Any:
+    """Return the weights of one side of C as float64; uniform ones lie where C does, or ``like``."""
+    length, like = C.shape[axis], C if like is None else like
     if w is None:
-        namespace = xp.namespace(C)
-        return namespace.full((length,), 1 / length, dtype=namespace.float64, device=xp.device(C))
+        namespace = xp.namespace(like)
+        return namespace.full((length,), 1 / length, dtype=namespace.float64, device=xp.device(like))
     w = in_double(validate.float_array(w, name), name)
     if tuple(w.shape) != (length,):
         raise ValueError(f"{name} has shape {tuple(w.shape)}: ({length},) is needed for C of shape {tuple(C.shape)}")
@@ -158,15 +168,16 @@ def checked_weights(w: Any, C: Any, name: str, axis: int) -> Any:
     return w
 
 
-def check_costs(C: Any) -> None:
-    """Raise ValueError for the first cost that is NaN or -inf; +inf is a forbidden arc."""
+def check_costs(C: Any, first: int = 0, name: str = "C") -> None:
+    """Raise ValueError for the first cost that is NaN or -inf; +inf is a forbidden arc. C begins at row ``first``."""
     namespace = xp.namespace(C)
     if float(namespace.min(C)) > -math.inf:  # NaN, which min hands on, is not
         return
     bad = namespace.isnan(C) | (C == -math.inf)
     flat = namespace.reshape(namespace.astype(bad, namespace.int8), (-1,))
     i, j = divmod(int(namespace.argmax(flat)), C.shape[1])
-    raise ValueError(f"C[{i}, {j}] is {float(C[i, j])}: finite costs are needed, or +inf for a forbidden arc")
+    found = f"{name}[{i + first}, {j}] is {float(C[i, j])}"
+    raise ValueError(f"{found}: finite costs are needed, or +inf for a forbidden arc")
 
 
 def positive_places(w: Any) -> Any:

@@ -117,6 +117,15 @@ def sinkhorn_divergence(
     ValueError, TypeError
         What `solve_ot_sample` raises; reg = 0, where S is OT itself; a ``previous`` of other numbers of points.
 
+    Notes
+    -----
+    Other libraries mean other numbers by this name. The value is the same whether the entropy in OT is that of the plan
+    or relative to the product of the weights, since the three terms ``reg sum a log a`` cancel; but it has to be there.
+    POT's ``empirical_sinkhorn_divergence`` leaves it out and combines the costs of the plans alone, here
+    ``result.cost - (result.within[0].cost + result.within[1].cost) / 2``, which may be negative. In GeomLoss,
+    ``SamplesLoss("sinkhorn", p=2, blur=s)`` has the cost ``|x - y|^2 / 2`` and is half of the value at ``reg = 2 s^2``;
+    with ``p=1`` and ``metric="euclidean"`` it is the value at ``reg = s``.
+
     References
     ----------
     Feydy, Séjourné, Vialard, Amari, Trouvé, Peyré, AISTATS 2019 (arXiv:1810.08278).

@@ -10,6 +10,7 @@ from sparsesci._lib import xp
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Status
 
+from .feasibility import check_feasible
 from .result import OTResult
 from .sinkhorn_newton import solve
 
@@ -23,6 +24,9 @@ OPTIMALITY = 1e-12  # beside the span: a reduced cost below minus this brings an
 def exact(problem, rtol: float) -> OTResult:
     """Return an optimal plan and its potentials; the message says by which method and why."""
     a, b, C = (xp.to_host(part) for part in (problem.a, problem.b, problem.C))
+    if problem.has_forbidden_arcs:
+        rows = problem.kept[0]
+        check_feasible(a, b, C < math.inf, None if rows is None else xp.to_host(rows))
     watch = Watch(1.0, rtol=max(rtol, 1e-9), atol=0.0, maxiter=1)
     uniform = a.size == b.size and np.ptp(a) <= 1e-14 * a[0] and np.ptp(b) <= 1e-14 * b[0]
     costs = C - problem.shift
@@ -75,9 +79,9 @@ def linear_program(problem, a, b, costs):
     reg = NEAR_REG * unit
     guess = solve(problem, reg, None, Watch(1.0, rtol=1e-3, atol=0.0, maxiter=200))
     u, v = (xp.to_host(problem.reduced(part, side)) for side, part in enumerate(guess.x))
-    reduced = costs - (u[:, None] + v) / unit
+    reduced = costs - (u[:, None] + v - reg * math.log(problem.mass)) / unit
     width = (NEAR_ARCS - math.log(min(a.min(), b.min()))) * NEAR_REG
-    chosen = reduced <= width
+    chosen = reduced <= np.maximum(width, reduced.min(axis=1, keepdims=True))  # no row is without
     scale = n * m / (n + m)
     for n_programs in range(1, 100):
         i, j = np.nonzero(chosen)

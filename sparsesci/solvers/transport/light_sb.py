@@ -27,9 +27,12 @@ Deviations
    keep S in bounds: three times fewer passes at eps = 0.01.
 6. A small eps is reached from larger ones, by factors of 4: each stage starts from ``eps log alpha``, r and S of the
    one before. From scratch the components are caught in worse local minima.
-7. The drift is written with ``B_k = t S_k + (1 - t) I`` and is finite at t = 1, where the paper's divides by 1 - t.
-8. Paths are drawn without discretisation: y from the plan, then the Brownian bridge from x to y.
-9. Covariances may be spherical or full besides diagonal.
+7. The first stages have 2 K + 10 components, of which the most alike are merged to leave K (`mixture_start.py`). On
+   plans of five components (D from 2 to 32, eps from 0.02 to 1, 90 fits) 46 fits from K random rows of Y ended more
+   than 0.01 nats above that plan, by up to 92; now 9 do, by up to 0.7.
+8. The drift is written with ``B_k = t S_k + (1 - t) I`` and is finite at t = 1, where the paper's divides by 1 - t.
+9. Paths are drawn without discretisation: y from the plan, then the Brownian bridge from x to y.
+10. Covariances may be spherical or full besides diagonal.
 """
 
 from __future__ import annotations
@@ -42,17 +45,13 @@ import numpy as np
 from sparsesci._lib import validate, xp
 from sparsesci._lib.dispatch import public
 from sparsesci._lib.parallel import thread_limit
-from sparsesci._lib.result import ConvergenceWarning
+from sparsesci._lib.result import ConvergenceWarning, NotFittedError
 from sparsesci._lib.xp import to_host, to_like
 
 from .moment_matching import anneal
 from .tilted_mixture import Mixture, bridge_logits, draw, mean_logarithm, mix, source_logits, target_logits
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3}  # the number of axes of S
-
-
-class NotFittedError(ValueError, AttributeError):
-    """A method that needs a fit was called before `fit`."""
 
 
 class LightSB:
@@ -75,7 +74,7 @@ class LightSB:
     maxiter : int
         The most steps at eps itself; the stages at larger eps, which come before, take up to 50 each.
     rng : int, numpy.random.Generator or None
-        Chooses the first centres among the rows of Y.
+        Chooses the first centres, far apart, among the rows of Y.
 
     Attributes
     ----------

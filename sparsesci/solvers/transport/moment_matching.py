@@ -1,6 +1,6 @@
 """The descent of `LightSB`: loss, gradient, the step that matches moments, and how it is kept in bounds.
 
-Deviations 1, 2 and 4 to 6 in the header of `sparsesci.solvers.transport.light_sb` happen here.
+Deviations 1, 2 and 4 to 7 in the header of `sparsesci.solvers.transport.light_sb` happen here.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from sparsesci._lib import xp
-from sparsesci._lib.xp import to_host, to_like
+from sparsesci._lib.xp import to_host
 
+from .mixture_start import SPARE, centres, merged, start
 from .tilted_mixture import (
     Mixture,
     Moments,
@@ -28,12 +29,17 @@ from .tilted_mixture import (
 
 LEAST_VARIANCE = 1e-6  # of a component, as a part of the mean variance of Y
 FACTOR, STAGE_TOL, STAGE_STEPS = 4.0, 1e-2, 50  # from one eps to the next, and how far to go at each
+MERGING = 1  # the stage, counted from 0, at whose end components are merged
 LEAST_EPS = 1e-9  # as a part of the spread: the logits are of the size of its inverse, and are rounded
 SHORTEST_STEP = 2.0**-30
 
 
 def anneal(X, Y, eps: float, K: int, n_axes: int, tol: float, maxiter: int, rng: np.random.Generator):
-    """Descend at larger eps first; return what `descend` does, and the steps done before eps was reached."""
+    """Descend at larger eps first; return what `descend` does, and the steps done before the last descent.
+
+    The first stages have more components than K. They are merged early: at a small eps a merged one may take so much of
+    what belongs to others that these are lost.
+    """
     namespace = xp.namespace(X)
     V_x, V_y = (to_host(namespace.mean(Z * Z, axis=0)) for Z in (X, Y))
     spread_x, spread_y = float(V_x.mean()), float(V_y.mean())
@@ -44,35 +50,21 @@ def anneal(X, Y, eps: float, K: int, n_axes: int, tol: float, maxiter: int, rng:
     n_stages, n_before = 0, 0
     while eps * FACTOR**n_stages < 0.5 * (spread_x * spread_y) ** 0.5:
         n_stages += 1
-    chosen = np.sort(rng.choice(Y.shape[0], K, replace=False))
-    centres = to_host(namespace.take(Y, to_like(chosen, Y), axis=0))
-    mixture = start(centres, V_x, V_y, eps * FACTOR**n_stages, n_axes)
+    n_first = min(2 * K + SPARE, Y.shape[0])
+    mixture = start(centres(Y, n_first, rng), V_x, V_y, eps * FACTOR**n_stages, n_axes)
     for stage in range(n_stages, -1, -1):
         now = eps * FACTOR**stage
         least = float(bridge_covariance(V_x.mean(), np.asarray(LEAST_VARIANCE * spread_y), now, 0.0))
         mixture = mixture._replace(S=at_least(mixture.S, least))
+        if stage == max(0, n_stages - MERGING) and n_first > K:
+            mixture, losses, _ = descend(X, Y, mixture, now, least, STAGE_TOL, STAGE_STEPS)
+            n_before += len(losses) - 1
+            mixture = merged(mixture, *loss(X, Y, mixture, now)[1:], now, least, K)
         if stage:
             mixture, losses, _ = descend(X, Y, mixture, now, least, STAGE_TOL, STAGE_STEPS)
             mixture = mixture._replace(log_alpha=FACTOR * mixture.log_alpha)
             n_before += len(losses) - 1
     return *descend(X, Y, mixture, eps, least, tol, maxiter), n_before
-
-
-def start(r, V_x, V_y, eps: float, n_axes: int) -> Mixture:
-    """Return a first mixture with centres r (K, D), for x and y of these variances.
-
-    The S are those of Gaussians so much smaller that K of them fill the volume of one, and the alpha are such that
-    w_k(x) is the density at centre k of the bridge between Gaussians, from x.
-    """
-    K, D = r.shape
-    share = K ** (-2 / D)
-    whole, small = (bridge_covariance(a * V_x, a * V_y, eps, 0.0) for a in (1.0, share))
-    log_alpha = -(r * r / np.maximum(whole, np.finfo(float).tiny)).sum(axis=1) / (2 * eps)
-    return Mixture(
-        log_alpha,
-        r,
-        {1: np.full(K, small.mean()), 2: np.tile(small, (K, 1)), 3: np.tile(np.diag(small), (K, 1, 1))}[n_axes],
-    )
 
 
 def descend(X, Y, mixture: Mixture, eps: float, least: float, tol: float, maxiter: int):

@@ -14,8 +14,11 @@ from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Result, Status
 
 from .checks import Problem
+from .point_costs import PointCosts
+from .rows import CUT, row_blocks
 
 ROWS_AT_ONCE = 256
+LARGEST_PLAN = 10**8  # entries of a dense plan of costs that were too many to be stored
 
 ADVICE = {
     Status.MAXITER: "maxiter is used up: raise maxiter or reg, relax rtol, or start from potentials of a larger reg",
@@ -67,9 +70,9 @@ class OTResult(Result):
         The regularisation; 0 for an exact plan.
     a, b : array (n,), (m,)
         The weights, with b scaled to the mass of a.
-    C : array (n, m)
+    C : array (n, m) or PointCosts
         The costs: the array that was given, where that was float64. It is not copied; do not change it before the plan
-        is built.
+        is built. With ``lazy=True`` rows of them are made by ``C[begin:end]``.
     shift : float
         The least cost.
     flow : csr_array or None
@@ -96,7 +99,13 @@ class OTResult(Result):
         if self.flow is not None:
             return self.flow.toarray()
         f, g = self.x
-        return xp.namespace(f).exp((f[:, None] + g[None, :] - (self.C - self.shift)) / self.reg)
+        C = self.C
+        if isinstance(C, PointCosts):
+            n, m = C.shape
+            if n * m > LARGEST_PLAN:
+                raise ValueError(f"the plan has {n} x {m} entries, too many for a dense array: take sparse_plan()")
+            C = C[:]
+        return xp.namespace(f).exp((f[:, None] + g[None, :] - (C - self.shift)) / self.reg)
 
     @property
     def potentials(self) -> tuple:
@@ -119,7 +128,23 @@ class OTResult(Result):
         """
         if self.samples is None or callable(self.samples[2]):
             return OTGradient(*self.potentials)
-        return OTGradient(*self.potentials, *_point_gradients(*self.samples, xp.to_like(self.plan, self.a)))
+        if not isinstance(self.C, PointCosts):
+            return OTGradient(*self.potentials, *_point_gradients(*self.samples, xp.to_like(self.plan, self.a)))
+        if self.C.has_leaves:
+            rows, places, parts = self._leaves()
+            by_points = (np.zeros_like(points) for points in self.samples[:2])
+            pulls = rows.sums(*parts, self.reg, CUT + math.log(self.b.size))[3:]
+            for whole, place, pull in zip(by_points := tuple(by_points), places, pulls, strict=True):
+                whole[place] = pull
+            return OTGradient(*self.potentials, *by_points)
+        (X, Y, metric), (f, g), namespace = self.samples, self.x, xp.namespace(self.a)
+        by_x, by_y = [], 0
+        for own, C in row_blocks(self.C):
+            P = namespace.exp((f[own][:, None] + g[None, :] - (C - self.shift)) / self.reg)
+            one, other = _point_gradients(X[own, :], Y, metric, P)
+            by_x.append(one)
+            by_y = by_y + other
+        return OTGradient(*self.potentials, namespace.concat(by_x), by_y)
 
     def sparse_plan(self, threshold: float | None = None) -> Any:
         """Return the entries of the plan above ``threshold`` as a ``csr_array`` in host memory.
@@ -138,9 +163,14 @@ class OTResult(Result):
             rows, columns = self.flow.nonzero()
             kept = self.flow.data > threshold
             return csr_array((self.flow.data[kept], (rows[kept], columns[kept])), shape=(n, m))
+        limit = self.reg * math.log(threshold) if threshold > 0 else -math.inf
+        if threshold > 0 and isinstance(self.C, PointCosts) and self.C.has_leaves:
+            leaves, places, parts = self._leaves()
+            rows, columns, exponents = leaves.entries(*parts, self.reg, limit)
+            entries = np.exp(exponents / self.reg)
+            return csr_array((entries, (places[0][rows], places[1][columns])), shape=(n, m))
         f, g = (xp.to_host(part) for part in self.x)
         C = xp.to_host(self.C)
-        limit = self.reg * math.log(threshold) if threshold > 0 else -math.inf
         counts, indices, entries = [], [], []
         for begin in range(0, n, ROWS_AT_ONCE):
             rows = slice(begin, begin + ROWS_AT_ONCE)
@@ -152,12 +182,21 @@ class OTResult(Result):
         indptr = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
         return csr_array((np.concatenate(entries), np.concatenate(indices), indptr), shape=(n, m))
 
+    def _leaves(self) -> tuple:
+        """Return `LeafRows` of the points of positive weight, the places of both, and their potentials."""
+        places, parts, C = [], [], self.C
+        for axis, (potential, weights) in enumerate(zip(self.x, (self.a, self.b), strict=True)):
+            kept = np.flatnonzero(weights > 0)
+            C = C if kept.size == weights.size else C.only(kept, axis)
+            places.append(kept)
+            parts.append(potential[kept])
+        return C.leaf_rows(self.a[places[0]], self.shift), places, parts
+
     @classmethod
     def of(cls, problem: Problem, u: Any, v: Any, reg: float, status: Status, watch: Watch, *, note: str = ""):
         """Return the result for potentials u, v of the positive weights and mass 1; the note ends the message."""
         namespace = xp.namespace(u)
-        rows, columns = namespace.empty_like(u), namespace.empty_like(v)
-        cost = plan_sums(problem.C, u, v, problem.shift, reg, rows, columns)
+        cost, rows, columns = _sums_of(problem.C, problem.a, u, v, problem.shift, reg)
         error = sum(
             float(namespace.sum(namespace.abs(found - wanted)))
             for found, wanted in ((rows, problem.a), (columns, problem.b))
@@ -191,6 +230,19 @@ class OTResult(Result):
             C=C,
             shift=problem.shift,
         )
+
+
+def _sums_of(C: Any, a: Any, f: Any, g: Any, shift: float, reg: float) -> tuple:
+    """Return ``<C - shift, P>``, row and column sums of the plan, whether C is stored or not."""
+    if isinstance(C, PointCosts) and C.has_leaves:
+        return C.leaf_rows(a, shift).sums(f, g, reg, CUT + math.log(g.size))[:3]
+    namespace, parts, columns, cost = xp.namespace(f), [], None, 0.0
+    for own, block in row_blocks(C):
+        rows, sums = namespace.empty_like(f[own]), namespace.empty_like(g)
+        cost += plan_sums(block, f[own], g, shift, reg, rows, sums)
+        parts.append(rows)
+        columns = sums if columns is None else columns + sums
+    return cost, parts[0] if len(parts) == 1 else namespace.concat(parts), columns
 
 
 @kernel(cpu="sparsesci._cpu.transport:plan_sums")

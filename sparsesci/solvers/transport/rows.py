@@ -10,6 +10,7 @@ can matter and touches no others, for NumPy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from sparsesci._lib import xp
 from sparsesci._lib.dispatch import kernel
 
+CUT = 37.0  # plus log m: entries below exp of minus that, beside the largest of their row, sum to less than rounding
 MARGIN = 0.5  # a list holds what lies within (1 + MARGIN) cuts of its row's least reduced cost
 DENSE_ABOVE = 0.25  # the part of all arcs above which listing them costs more than it saves
+MOST_LISTED = 50_000_000  # where costs are not stored: 24 bytes an arc, with those of the plan
 
 
 class SparsePlan(NamedTuple):
@@ -38,8 +41,21 @@ class Scaling(NamedTuple):
     P: SparsePlan | None
 
 
+def row_blocks(C: Any) -> Iterable[tuple]:
+    """Yield slices of rows and their costs: all at once of a matrix, piece by piece of what makes them on demand."""
+    return C.blocks() if hasattr(C, "blocks") else [(slice(0, C.shape[0]), C)]
+
+
+def only_columns(C: Any, indices: Any) -> Any:
+    """Return some columns of the costs."""
+    return C.only(indices, 1) if hasattr(C, "only") else xp.namespace(C).take(C, indices, axis=1)
+
+
 class DenseRows:
-    """Sums every row as a whole; the plan is stored in one place, and only where a Hessian is made of it."""
+    """Sums every row as a whole; the plan is stored in one place, and only where a Hessian is made of it.
+
+    Where the costs are made on demand the plan is not stored, and made anew for every product.
+    """
 
     def __init__(self, C, a, shift: float):
         self.C, self.a, self.shift = C, a, shift
@@ -49,17 +65,49 @@ class DenseRows:
         """Return the semi-dual at g; a dense plan needs no cut."""
         self.nscan += 1
         namespace = xp.namespace(g)
-        f = namespace.empty_like(self.a)
-        columns = namespace.empty_like(g)
-        dense_rows(self.C, self.a, g, self.shift, reg, f, columns)
-        return Scaling(g, f, columns, None)
+        parts, columns = [], None
+        for rows, C in row_blocks(self.C):
+            a = self.a[rows]
+            f, sums = namespace.empty_like(a), namespace.empty_like(g)
+            dense_rows(C, a, g, self.shift, reg, f, sums)
+            parts.append(f)
+            columns = sums if columns is None else columns + sums
+        return Scaling(g, parts[0] if len(parts) == 1 else namespace.concat(parts), columns, None)
 
     def plan(self, at: Scaling, reg: float) -> Any:
         """Return the dense plan; the next one is written over it."""
+        if hasattr(self.C, "blocks"):
+            return BlockPlan(self.C, self.shift, at, reg)
         if self.P is None:
             self.P = xp.namespace(self.C).empty_like(self.C)
         dense_plan(self.C, at.f, at.g, self.shift, reg, self.P)
         return self.P
+
+
+class BlockPlan(NamedTuple):
+    """A dense plan of which blocks of rows are made on demand."""
+
+    C: Any
+    shift: float
+    at: Scaling
+    reg: float
+
+    def blocks(self) -> Iterator[Any]:
+        """Yield the rows of the plan, from the first to the last."""
+        for rows, C in row_blocks(self.C):
+            P = xp.namespace(C).empty_like(C)
+            dense_plan(C, self.at.f[rows], self.at.g, self.shift, self.reg, P)
+            yield P
+
+    def product(self, v: Any) -> Any:
+        """Return ``(diag(P'1) - P' diag(P 1)^-1 P) v``."""
+        namespace = xp.namespace(v)
+        return sum(namespace.sum(P, axis=0) * v - ((P @ v) / namespace.sum(P, axis=1)) @ P for P in self.blocks())
+
+    def diagonal(self) -> Any:
+        """Return the diagonal of that matrix."""
+        namespace = xp.namespace(self.at.g)
+        return sum(namespace.sum(P, axis=0) - (1 / namespace.sum(P, axis=1)) @ (P * P) for P in self.blocks())
 
 
 class ListedRows:
@@ -107,7 +155,7 @@ class ListedRows:
     def _list(self, g, slack) -> bool:
         """List the arcs within ``slack`` at g, from the last list where that holds them all; False if they are many."""
         n, m = self.C.shape
-        most = int(DENSE_ABOVE * n * m)
+        most = min(int(DENSE_ABOVE * n * m), MOST_LISTED if hasattr(self.C, "blocks") else n * m)
         least = np.empty(n)
         if self.slack > slack:
             rise = g - self.g
@@ -119,11 +167,13 @@ class ListedRows:
         self.nscan += 1
         indptr = np.zeros(n + 1, np.int64)
         indices, costs = np.empty(m + 16 * n, np.int32), np.empty(m + 16 * n)
-        row = 0
-        while (row := scan_rows(self.C, g, self.shift, slack, row, indptr, indices, costs, least)) < n:
-            if indptr[row] + (n - row) > most or indptr[row] > DENSE_ABOVE * m * max(row, n // 16):
-                return False
-            indices, costs = (np.concatenate([part, np.empty_like(part)]) for part in (indices, costs))
+        for rows, C in row_blocks(self.C):
+            row, own = 0, (indptr[rows.start :], least[rows.start :])
+            while (row := scan_rows(C, g, self.shift, slack, row, own[0], indices, costs, own[1])) < C.shape[0]:
+                done = rows.start + row
+                if indptr[done] + (n - done) > most or indptr[done] > DENSE_ABOVE * m * max(done, n // 16):
+                    return False
+                indices, costs = (np.concatenate([part, np.empty_like(part)]) for part in (indices, costs))
         return self._keep(g, slack, indptr, indices, costs, least)
 
     def _keep(self, g, slack, indptr, indices, costs, least) -> bool:

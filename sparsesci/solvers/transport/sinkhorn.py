@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sparsesci._lib import validate, xp
+from sparsesci._lib import xp
 from sparsesci._lib.dispatch import kernel, public
-from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Status
 
 from ..krylov.result import warn_of_failure
-from .checks import regularisation, starting_potential, transport_problem
+from .checks import marginal_watch, regularisation, starting_potential, transport_problem
 from .result import OTResult
 
 
@@ -91,9 +90,7 @@ def sinkhorn(
     reg = regularisation(reg)
     problem = transport_problem(a, b, C)
     g = starting_potential(potentials, problem)
-    rtol = validate.nonnegative_real(rtol, "rtol")
-    maxiter = validate.positive_integer(maxiter, "maxiter")
-    watch = Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
+    watch = marginal_watch(rtol, maxiter, callback)
     result = _solve(problem, reg, xp.zeros_like(problem.b) if g is None else g, watch)
     warn_of_failure(result, stacklevel=3)
     return result

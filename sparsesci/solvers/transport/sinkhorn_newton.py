@@ -22,7 +22,9 @@ Deviations
 7. The line search looks at slopes, not values: on a concave function ``slope(t) >= -slope(0) / 2`` tells that the step
    did not go far beyond the maximum, and is right where values differ by rounding only. A step at whose end the
    function still rises half as steeply is made longer: pieces of the plan that hardly touch have a long way to go.
-8. A stage that takes more than `PATIENCE` steps is given up: the next one is tried half-way to it, in the logarithm.
+8. Conjugate gradients are stopped at the relative error of the gradient, so that convergence is quadratic, or where
+   that would be more than the goal asks for.
+9. A stage that takes more than `PATIENCE` steps is given up: the next one is tried half-way to it, in the logarithm.
 """
 
 from __future__ import annotations
@@ -32,30 +34,29 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
-from sparsesci._lib import validate, xp
-from sparsesci._lib.dispatch import kernel, public
+from sparsesci._lib import xp
+from sparsesci._lib.dispatch import public
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import Status
 from sparsesci._lib.xp import vdot
 
 from ..krylov.result import warn_of_failure
-from .checks import regularisation, starting_potential, transport_problem
+from .checks import marginal_watch, regularisation, starting_potential, transport_problem
+from .direction import direction
 from .published import published
 from .result import OTResult
-from .rows import DenseRows, ListedRows, Scaling, SparsePlan
+from .rows import CUT, DenseRows, ListedRows, Scaling, only_columns, row_blocks
 
 FAST, SLOW = 4.0, 2.0  # factors of reg after a stage of at most one Newton step, and after others
 FIRST = 20.0  # the first reg is the span of the costs divided by this: every plan is dense there, and easy
-SWEEPS = 3
+SWEEPS, SWEPT = 3, 0.5  # of a dual that allows for more, as long as the error is above SWEPT
 STAGE_ERROR = 3e-3  # of a stage that is not the last
+ENOUGH = 0.03  # times the goal: no direction is sought that leaves a smaller error
 STARVED = 0.25  # the part of its mass below which a column is held back
-STAGE_CUT, CUT = 9.0, 37.0  # plus log m: the truncation of a stage errs by 1e-4, that of the last by rounding
+STAGE_CUT = 9.0  # plus log m: the truncation of a stage errs by 1e-4, that of the last, by CUT, by rounding
 LONGEST_STEP = 20.0  # in units of reg: a factor exp(20) of an entry
 MU, MU_LEAST, MU_MOST = 1e-2, 1e-4, 10.0
-CG_STEPS = 1000
 PATIENCE = 40
 STALLED = 25  # steps of the last stage without a better plan
 NEAR = 0.2  # the marginal error from which a warm start needs no epsilon-scaling
@@ -142,9 +143,7 @@ def sinkhorn_newton(
     reg = regularisation(reg)
     problem = transport_problem(a, b, C)
     g = starting_potential(potentials, problem)
-    rtol = validate.nonnegative_real(rtol, "rtol")
-    maxiter = validate.positive_integer(maxiter, "maxiter")
-    watch = Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
+    watch = marginal_watch(rtol, maxiter, callback)
     if hessian not in ("exact", "paper"):
         raise ValueError(f"hessian is {hessian!r}: accepted are 'exact' and 'paper'")
     with thread_limit(1) if math.prod(problem.C.shape) < ONE_THREAD_BELOW else nullcontext():
@@ -156,13 +155,17 @@ def sinkhorn_newton(
     return result
 
 
-def solve(problem, reg: float, g: Any, watch: Watch) -> OTResult:
-    """Walk down the stages to reg; g is a guess of the column potentials, or None."""
-    rows = (ListedRows if xp.is_numpy(problem.C) else DenseRows)(problem.C, problem.a, problem.shift)
-    newton = Newton(problem, rows, reg, watch)
+def solve(problem, reg: float, g: Any, watch: Watch, rows: Any = None, first: float = math.inf) -> OTResult:
+    """Walk down the stages to reg; g is a guess of the column potentials, or None.
+
+    The first stage is at most ``first``: where g is known to be good from there.
+    """
+    if rows is None:
+        rows = (ListedRows if xp.is_numpy(problem.C) else DenseRows)(problem.C, problem.a, problem.shift)
+    newton = Newton(FixedMarginals(problem, rows), reg, watch)
     if g is not None and newton.begin(g, reg).error <= NEAR and (status := newton.run()) is not Status.RUNNING:
         return newton.result(status)
-    stage = first = max(reg, problem.span / FIRST)
+    stage = first = max(reg, min(first, problem.span / FIRST))
     g = xp.zeros_like(problem.b) if g is None else g
     solved: list[tuple] = []  # (reg, g) of the last two stages
     while True:
@@ -197,35 +200,28 @@ class Newton:
 
     Parameters
     ----------
-    problem : Problem
-        Weights and costs.
-    rows : DenseRows or ListedRows
-        Fills the rows of the plan.
+    dual : FixedMarginals or unbalanced.RelaxedMarginals
+        The concave function that is maximised: its values, sweeps and directions.
     reg : float
         The last reg: only there the iteration may succeed.
     watch : Watch
         Counts the steps.
     """
 
-    def __init__(self, problem, rows, reg: float, watch: Watch):
-        self.problem, self.rows, self.last, self.watch = problem, rows, reg, watch
+    def __init__(self, dual, reg: float, watch: Watch):
+        self.dual, self.last, self.watch = dual, reg, watch
         self.reg, self.at, self.error, self.steps = reg, None, math.inf, 0
         self.best, self.best_error = None, math.inf
 
     def begin(self, g: Any, reg: float) -> Newton:
         """Begin a stage by sweeps of Sinkhorn."""
-        b, self.reg, self.steps, self.mu = self.problem.b, reg, 0, MU
-        self.cut = math.log(b.shape[0]) + (CUT if reg == self.last else STAGE_CUT)
-        namespace = xp.namespace(b)
-        at = self.rows.at(g, reg, self.cut)
-        for _ in range(SWEEPS):
-            reached = at.columns > 0
-            ratio = b / namespace.where(reached, at.columns, b)
-            g = at.g + reg * namespace.log(ratio)
-            if not bool(namespace.all(reached)):
-                g = namespace.where(reached, g, self._reach(at, reached))
-            at = self.rows.at(g, reg, self.cut)
-        self._stand(at)
+        self.reg, self.steps, self.mu = reg, 0, MU
+        self.cut = math.log(g.shape[0]) + (CUT if reg == self.last else STAGE_CUT)
+        self._stand(self.dual.at(g, reg, self.cut))
+        n_sweeps = 0
+        while n_sweeps < SWEEPS or (n_sweeps < self.dual.most_sweeps and not self.error < SWEPT):
+            self._stand(self.dual.at(self.dual.sweep(self.at, reg, self.cut), reg, self.cut))
+            n_sweeps += 1
         return self
 
     def run(self) -> Status:
@@ -264,26 +260,24 @@ class Newton:
 
     def result(self, status: Status) -> OTResult:
         """Return what was found."""
-        at = self.at if status is Status.RUNNING or self.best is None else self.best
-        if (
-            status is not Status.RUNNING and self.best is None and self.reg != self.last
-        ):  # stopped on the way: the rows at least are exact
-            at = self.rows.at(at.g, self.last, math.log(at.g.shape[0]) + CUT)
-        reg = self.reg if status is Status.RUNNING else self.last
-        return OTResult.of(self.problem, at.f, at.g, reg, status, self.watch)
+        if status is Status.RUNNING:
+            return self.dual.result(self.at, self.reg, status, self.watch)
+        at = self.at if self.best is None else self.best
+        if self.best is None and self.reg != self.last:  # stopped on the way: the rows at least are exact
+            at = self.dual.at(at.g, self.last, math.log(at.g.shape[0]) + CUT)
+        return self.dual.result(at, self.last, status, self.watch)
 
     def _step(self) -> None:
         """Step along Newton's direction as far as the slope along it says."""
         namespace = xp.namespace(self.gradient)
-        starved = STARVED * self.problem.b - self.at.columns
-        damping = self.mu * self.error * self.problem.b + namespace.where(starved > 0, starved, 0 * starved)
-        P = self.rows.plan(self.at, self.reg)
-        x = direction(P, self.problem.a, self.at.columns, damping, self.gradient, min(0.1, self.error))
+        goal = self.watch.goal if self.reg == self.last else STAGE_ERROR
+        rtol = min(0.1, max(self.error, ENOUGH * goal / self.error))
+        x = self.dual.direction(self.at, self.reg, self.gradient, self.mu * self.error, rtol)
         slope = float(vdot(self.gradient, x))
         t = min(1.0, LONGEST_STEP / float(namespace.max(namespace.abs(x))))
         error, g, uphill = self.error, self.at.g, None
         for _ in range(30):
-            self._stand(self.rows.at(g + (self.reg * t) * x, self.reg, self.cut))
+            self._stand(self.dual.at(g + (self.reg * t) * x, self.reg, self.cut))
             new_slope = float(vdot(self.gradient, x))
             if not (new_slope >= -0.5 * slope or self.error < 0.5 * error):
                 if uphill is not None:  # the step before was good, and this one is too long
@@ -301,68 +295,64 @@ class Newton:
             self.mu = max(self.mu / 2, MU_LEAST)
         self.steps += 1
 
-    def _stand(self, at: Scaling) -> None:
-        namespace = xp.namespace(at.columns)
-        self.at, self.gradient = at, self.problem.b - at.columns
-        self.error = float(namespace.sum(namespace.abs(self.gradient)))
+    def _stand(self, at: Any) -> None:
+        self.at, self.gradient = at, self.dual.gradient(at)
+        namespace = xp.namespace(self.gradient)
+        self.error = float(namespace.sum(namespace.abs(self.gradient))) / self.dual.mass(at)
         if self.reg == self.last and self.error < self.best_error:
             self.best, self.best_error = at, self.error
 
-    def _reach(self, at: Scaling, reached: Any) -> Any:
+
+class FixedMarginals:
+    """The semi-dual of a transport problem with both marginals fixed.
+
+    Parameters
+    ----------
+    problem : Problem
+        Weights and costs.
+    rows : DenseRows, ListedRows or LeafRows
+        Fills the rows of the plan.
+    """
+
+    most_sweeps = 0  # beyond those that begin every stage
+
+    def __init__(self, problem, rows):
+        self.problem, self.rows, self.at = problem, rows, rows.at
+
+    def gradient(self, at: Scaling) -> Any:
+        """Return the derivative by g."""
+        return self.problem.b - at.columns
+
+    def mass(self, at: Scaling) -> float:
+        """Return what the error is relative to."""
+        return 1.0
+
+    def sweep(self, at: Scaling, reg: float, cut: float) -> Any:
+        """Return g after the columns are scaled to their weights."""
+        b, namespace = self.problem.b, xp.namespace(at.g)
+        reached = at.columns > 0
+        g = at.g + reg * namespace.log(b / namespace.where(reached, at.columns, b))
+        return g if bool(namespace.all(reached)) else namespace.where(reached, g, self._reach(at, reached, reg))
+
+    def direction(self, at: Scaling, reg: float, gradient: Any, mu: float, rtol: float) -> Any:
+        """Return Newton's direction at the damping mu, in units of reg."""
+        b, namespace = self.problem.b, xp.namespace(gradient)
+        starved = STARVED * b - at.columns
+        damping = mu * b + namespace.where(starved > 0, starved, 0 * starved)
+        return direction(self.rows.plan(at, reg), self.problem.a, at.columns, damping, gradient, rtol)
+
+    def result(self, at: Scaling, reg: float, status: Status, watch: Watch) -> OTResult:
+        """Return the result at a point."""
+        return OTResult.of(self.problem, at.f, at.g, reg, status, watch)
+
+    def _reach(self, at: Scaling, reached: Any, reg: float) -> Any:
         """Return potentials at which columns of no mass get about theirs, from the row that is nearest to them."""
         problem, namespace = self.problem, xp.namespace(reached)
         empty = namespace.nonzero(~reached)[0]
-        costs = namespace.take(problem.C, empty, axis=1) - problem.shift
-        nearest = namespace.min(costs - at.f[:, None], axis=0) + self.reg * namespace.log(
-            namespace.take(problem.b, empty, axis=0)
-        )
+        nearest = None
+        for rows, C in row_blocks(only_columns(problem.C, empty)):
+            least = namespace.min((C - problem.shift) - at.f[rows][:, None], axis=0)
+            nearest = least if nearest is None else namespace.minimum(nearest, least)
+        nearest = nearest + reg * namespace.log(namespace.take(problem.b, empty, axis=0))
         place = namespace.cumulative_sum(namespace.astype(~reached, namespace.int64)) - 1
         return namespace.take(nearest, namespace.where(reached, 0 * place, place), axis=0)
-
-
-def direction(P: Any, a: Any, columns: Any, damping: Any, gradient: Any, rtol: float) -> Any:
-    """Return x of ``(damping + diag(P'1) - P' diag(a)^-1 P) x = gradient``, to rtol in the preconditioned norm."""
-    x = xp.zeros_like(gradient)
-    if isinstance(P, SparsePlan):
-        newton_direction(P, a, damping, gradient + 0, x, rtol, CG_STEPS)
-        return x
-    diagonal = damping + columns - (1 / a) @ (P * P)
-
-    def product(x):
-        return (damping + columns) * x - ((P @ x) / a) @ P
-
-    conjugate_gradients(product, diagonal, gradient, x, rtol, CG_STEPS)
-    return x
-
-
-def conjugate_gradients(product: Callable, diagonal: Any, r: Any, x: Any, rtol: float, maxiter: int) -> int:
-    """Add to x the solution by conjugate gradients with a Jacobi preconditioner; return the number of steps."""
-    p = z = r / diagonal
-    rho = float(vdot(r, z))
-    goal = rtol**2 * rho
-    for step in range(maxiter):
-        q = product(p)
-        curvature = float(vdot(p, q))
-        if not (rho > goal and curvature > 0):
-            return step
-        alpha = rho / curvature
-        x += alpha * p
-        r = r - alpha * q
-        z = r / diagonal
-        rho, old = float(vdot(r, z)), rho
-        p = z + (rho / old) * p
-    return maxiter
-
-
-@kernel(cpu="sparsesci._cpu.transport:newton_direction")
-def newton_direction(P, a, damping, r, x, rtol, maxiter):
-    """Do `conjugate_gradients` with the Hessian of a sparse plan; x is 0 at the start, r may be overwritten."""
-    rows, lengths = np.arange(a.size), np.diff(P.indptr)
-    row = np.repeat(rows, lengths)
-
-    def product(x):
-        mean = np.bincount(row, P.data * x[P.indices], minlength=a.size) / a
-        return damping * x + np.bincount(P.indices, P.data * (x[P.indices] - mean[row]), minlength=x.size)
-
-    diagonal = damping + np.bincount(P.indices, P.data * (1 - P.data / a[row]), minlength=x.size)
-    return conjugate_gradients(product, diagonal, r, x, rtol, maxiter)

@@ -72,7 +72,7 @@ def inverse(S) -> np.ndarray:
 
 def inner(A, B, D: int) -> np.ndarray:
     """``<A_k, B_k>``, (K,)."""
-    return D * A * B if A.ndim == 1 else (A * B).reshape(len(A), -1).sum(axis=1)
+    return D * A * B if A.ndim == 1 else (A * B).sum(axis=tuple(range(1, A.ndim)))
 
 
 def log_determinant(S, D: int) -> np.ndarray:

@@ -33,37 +33,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparsesci._lib import validate, xp
+from sparsesci._lib import xp
 from sparsesci._lib.dispatch import public
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import Status
-from sparsesci._lib.xp import vdot
 
 from ..krylov.result import warn_of_failure
-from .checks import regularisation, starting_potential
+from .checks import marginal_watch, regularisation, starting_potential
+from .direction import direction
 from .relaxed import RelaxedProblem, UnbalancedResult, penalties, relaxed_problem
 from .rows import DenseRows, ListedRows, SparsePlan
 from .sinkhorn import column_potentials
 from .sinkhorn_newton import (
-    CUT,
     FAST,
     FIRST,
-    LONGEST_STEP,
-    MU,
-    MU_LEAST,
-    MU_MOST,
     NEAR,
     ONE_THREAD_BELOW,
     SLOW,
-    STAGE_CUT,
     STARVED,
-    SWEEPS,
     Newton,
-    direction,
 )
 
-MOST_SWEEPS, SWEPT = 20, 0.5  # as long as the error is above SWEPT, sweeps go on
+MOST_SWEEPS = 20  # as long as they leave the marginals far off
 SURELY = 100.0  # a column with so many times the mass that truncation may have taken from it is known to a per cent
 EMPTY = 1e-280  # nothing, beside a mass of 1: what is divided by where the mass of a far point underflows
 
@@ -151,9 +143,7 @@ def unbalanced_newton(
     reg = regularisation(reg)
     problem = relaxed_problem(a, b, C, reg, penalties(rho))
     g = problem.start(starting_potential(potentials, problem.normal))
-    rtol = validate.nonnegative_real(rtol, "rtol")
-    maxiter = validate.positive_integer(maxiter, "maxiter")
-    watch = Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
+    watch = marginal_watch(rtol, maxiter, callback)
     with thread_limit(1) if math.prod(problem.normal.C.shape) < ONE_THREAD_BELOW else nullcontext():
         result = _solve(problem, reg, g, watch)
     warn_of_failure(result, stacklevel=3)
@@ -162,11 +152,13 @@ def unbalanced_newton(
 
 def _solve(problem: RelaxedProblem, reg: float, g: Any, watch: Watch) -> UnbalancedResult:
     """Walk down the stages to reg; g is a guess of the column potentials, or None."""
-    newton = RelaxedNewton(problem, reg, watch)
+    normal = problem.normal
+    rows = (ListedRows if xp.is_numpy(normal.C) else DenseRows)(normal.C, normal.a, normal.shift)
+    newton = Newton(RelaxedMarginals(problem, rows), reg, watch)
     if g is not None and newton.begin(g, reg).error <= NEAR and (status := newton.run()) is not Status.RUNNING:
         return newton.result(status)
-    stage = max(reg, problem.normal.span / FIRST)
-    g = xp.zeros_like(problem.normal.b) if g is None else g
+    stage = max(reg, normal.span / FIRST)
+    g = xp.zeros_like(normal.b) if g is None else g
     while (status := newton.begin(g, stage).run()) is Status.RUNNING:
         if stage == reg:
             return newton.result(Status.STAGNATED)
@@ -177,56 +169,37 @@ def _solve(problem: RelaxedProblem, reg: float, g: Any, watch: Watch) -> Unbalan
 
 
 class RelaxedScaling(NamedTuple):
-    """The semi-dual at one g: potentials, the marginals of the plan, and the column sums that g asks for."""
+    """The semi-dual at one g: potentials, the marginals of the plan, the column sums that g asks for, a sparse plan."""
 
     g: Any
     f: Any
     rows: Any
     columns: Any
     wanted: Any
+    P: SparsePlan | None
 
 
-class RelaxedNewton(Newton):
-    """`Newton` with a gradient and a Hessian of relaxed marginals; ``error`` is relative to the mass of the plan.
+class RelaxedMarginals:
+    """The semi-dual of a transport problem with relaxed marginals; errors are relative to the mass of the plan.
 
     Parameters
     ----------
     problem : RelaxedProblem
         The problem and its normal form.
-    reg : float
-        The last reg: only there the iteration may succeed.
-    watch : Watch
-        Counts the steps.
+    rows : DenseRows or ListedRows
+        Fills the rows of the plan, as if they were fixed.
     """
 
-    def __init__(self, problem: RelaxedProblem, reg: float, watch: Watch):
-        normal = problem.normal
-        rows = (ListedRows if xp.is_numpy(normal.C) else DenseRows)(normal.C, normal.a, normal.shift)
-        super().__init__(normal, rows, reg, watch)
-        self.relaxed = problem
+    most_sweeps = MOST_SWEEPS
 
-    def begin(self, g: Any, reg: float) -> RelaxedNewton:
-        """Begin a stage by sweeps of scaling."""
-        b, self.reg, self.steps, self.mu = self.problem.b, reg, 0, MU
-        self.cut = math.log(b.shape[0]) + (CUT if reg == self.last else STAGE_CUT)
-        self._stand(self._scaling(g))
-        for sweep in range(MOST_SWEEPS):
-            if sweep >= SWEEPS and self.error < SWEPT:
-                break
-            self._stand(self._scaling(self._sweep(self.at)))
-        return self
+    def __init__(self, problem: RelaxedProblem, rows):
+        self.relaxed, self.problem, self.rows = problem, problem.normal, rows
+        self.dense = None, None  # the last scaling whose plan is dense, and that plan
 
-    def result(self, status: Status) -> UnbalancedResult:
-        """Return what was found."""
-        if status is not Status.RUNNING and self.reg != self.last:  # stopped on the way: the rows at least are exact
-            self.reg, self.cut = self.last, math.log(self.at.g.shape[0]) + CUT
-            self.at = self._scaling(self.at.g)
-        return UnbalancedResult.of_relaxed(self.relaxed, self.at.f, self.at.g, self.reg, status, self.watch)
-
-    def _scaling(self, g: Any) -> RelaxedScaling:
+    def at(self, g: Any, reg: float, cut: float) -> RelaxedScaling:
         """Fill the rows at g."""
-        fixed = self.rows.at(g, self.reg, self.cut)
-        f = self.relaxed.kept_part(0, self.reg) * fixed.f
+        fixed = self.rows.at(g, reg, cut)
+        f = self.relaxed.kept_part(0, reg) * fixed.f
         rows = self.relaxed.marginal(f, 0)
         if isinstance(fixed.P, SparsePlan):
             indptr, indices, data = fixed.P
@@ -234,15 +207,24 @@ class RelaxedNewton(Newton):
             data = data[:nnz] * np.repeat(rows / self.problem.a, np.diff(indptr))
             P = SparsePlan(indptr, indices[:nnz], data)
             columns = np.bincount(P.indices, data, minlength=g.shape[0])
-        else:
-            P = self.rows.plan(fixed._replace(f=f), self.reg)
-            columns = xp.namespace(P).sum(P, axis=0)
-        self.P = P  # of the last scaling alone: the next dense one is written over it
-        return RelaxedScaling(g, f, rows, columns, self.relaxed.marginal(g, 1))
+            return RelaxedScaling(g, f, rows, columns, self.relaxed.marginal(g, 1), P)
+        P = self.rows.plan(fixed._replace(f=f), reg)
+        columns = xp.namespace(P).sum(P, axis=0)
+        at = RelaxedScaling(g, f, rows, columns, self.relaxed.marginal(g, 1), None)
+        self.dense = at, P
+        return at
 
-    def _sweep(self, at: RelaxedScaling) -> Any:
+    def gradient(self, at: RelaxedScaling) -> Any:
+        """Return the derivative by g."""
+        return at.wanted - at.columns
+
+    def mass(self, at: RelaxedScaling) -> float:
+        """Return what the error is relative to."""
+        return float(xp.namespace(at.columns).sum(at.columns))
+
+    def sweep(self, at: RelaxedScaling, reg: float, cut: float) -> Any:
         """Return g after the best constant is added, and the columns are scaled to what they ask for."""
-        reg, problem, namespace = self.reg, self.problem, xp.namespace(at.g)
+        problem, namespace = self.problem, xp.namespace(at.g)
         rho_a, rho_b = self.relaxed.rho
         constant = grows = 0.0
         if min(rho_a, rho_b) < math.inf:  # the mass grows by exp(constant / (rho_a + reg)), what g asks for falls
@@ -251,48 +233,34 @@ class RelaxedNewton(Newton):
                 return xp.zeros_like(at.g)
             constant = math.log(wanted / found) / (1 / (rho_a + reg) + 1 / rho_b)
             grows = constant / (rho_a + reg)
-        dropped = math.exp(-self.cut) * float(namespace.sum(at.columns))  # at the most, of one column
+        dropped = math.exp(-cut) * float(namespace.sum(at.columns))  # at the most, of one column
         reached = at.columns > SURELY * dropped
         columns = namespace.where(reached, at.columns, problem.b)
         g = at.g + constant + reg * (namespace.log(problem.b / columns) - grows)
         if not bool(namespace.all(reached)):
             f = at.f - constant * self.relaxed.kept_part(0, reg)
-            g = namespace.where(reached, g, self._exact_columns(f, reached) + reg * namespace.log(problem.b))
+            g = namespace.where(reached, g, self._exact_columns(f, reached, reg) + reg * namespace.log(problem.b))
         return self.relaxed.kept_part(1, reg) * g
 
-    def _exact_columns(self, f: Any, reached: Any) -> Any:
+    def direction(self, at: RelaxedScaling, reg: float, gradient: Any, mu: float, rtol: float) -> Any:
+        """Return Newton's direction at the damping mu, in units of reg."""
+        namespace = xp.namespace(gradient)
+        P = self.dense[1] if self.dense[0] is at else self.rows.plan(at, reg)  # the line search may have gone back
+        starved = STARVED * at.wanted - at.columns
+        damping = (mu + reg / self.relaxed.rho[1]) * at.wanted
+        damping = damping + namespace.where(starved > 0, starved, 0 * starved) + EMPTY
+        row_sums = at.rows / self.relaxed.kept_part(0, reg) + EMPTY
+        return direction(P, row_sums, at.columns, damping, gradient, rtol)
+
+    def result(self, at: RelaxedScaling, reg: float, status: Status, watch: Watch) -> UnbalancedResult:
+        """Return the result at a point."""
+        return UnbalancedResult.of_relaxed(self.relaxed, at.f, at.g, reg, status, watch)
+
+    def _exact_columns(self, f: Any, reached: Any, reg: float) -> Any:
         """Return `column_potentials` of the columns that are not reached; the other entries mean nothing."""
         problem, namespace = self.problem, xp.namespace(f)
         missed = namespace.nonzero(~reached)[0]
         g = namespace.empty_like(namespace.take(problem.b, missed, axis=0))
-        column_potentials(namespace.take(problem.C, missed, axis=1), f, problem.shift, self.reg, g)
+        column_potentials(namespace.take(problem.C, missed, axis=1), f, problem.shift, reg, g)
         place = namespace.cumulative_sum(namespace.astype(~reached, namespace.int64)) - 1
         return namespace.take(g, namespace.where(reached, 0 * place, place), axis=0)
-
-    def _step(self) -> None:
-        """Step along Newton's direction as far as the slope along it says."""
-        at, reg, namespace = self.at, self.reg, xp.namespace(self.gradient)
-        starved = STARVED * at.wanted - at.columns
-        damping = (self.mu * self.error + reg / self.relaxed.rho[1]) * at.wanted
-        damping = damping + namespace.where(starved > 0, starved, 0 * starved) + EMPTY
-        row_sums = at.rows / self.relaxed.kept_part(0, reg) + EMPTY
-        x = direction(self.P, row_sums, at.columns, damping, self.gradient, min(0.1, self.error))
-        slope = float(vdot(self.gradient, x))
-        t = min(1.0, LONGEST_STEP / float(namespace.max(namespace.abs(x))))
-        error = self.error
-        for _ in range(30):
-            self._stand(self._scaling(at.g + (reg * t) * x))
-            new_slope = float(vdot(self.gradient, x))
-            if new_slope >= -0.5 * slope or self.error < 0.5 * error:
-                break
-            t *= min(0.5, max(0.1, slope / (slope - new_slope)))
-        if t < 0.3:
-            self.mu = min(4 * self.mu, MU_MOST / error)
-        elif t >= 1:
-            self.mu = max(self.mu / 2, MU_LEAST)
-        self.steps += 1
-
-    def _stand(self, at: RelaxedScaling) -> None:
-        namespace = xp.namespace(at.columns)
-        self.at, self.gradient = at, at.wanted - at.columns
-        self.error = float(namespace.sum(namespace.abs(self.gradient))) / float(namespace.sum(at.columns))

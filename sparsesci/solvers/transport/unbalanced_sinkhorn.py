@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sparsesci._lib import validate, xp
+from sparsesci._lib import xp
 from sparsesci._lib.dispatch import public
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Status
 
 from ..krylov.result import warn_of_failure
-from .checks import regularisation, starting_potential
+from .checks import marginal_watch, regularisation, starting_potential
 from .relaxed import RelaxedProblem, UnbalancedResult, penalties, relaxed_problem
 from .sinkhorn import column_potentials, row_potentials
 
@@ -80,9 +80,7 @@ def unbalanced_sinkhorn(
     reg = regularisation(reg)
     problem = relaxed_problem(a, b, C, reg, penalties(rho))
     g = problem.start(starting_potential(potentials, problem.normal))
-    rtol = validate.nonnegative_real(rtol, "rtol")
-    maxiter = validate.positive_integer(maxiter, "maxiter")
-    watch = Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
+    watch = marginal_watch(rtol, maxiter, callback)
     result = _solve(problem, reg, xp.zeros_like(problem.normal.b) if g is None else g, watch)
     warn_of_failure(result, stacklevel=3)
     return result

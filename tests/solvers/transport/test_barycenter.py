@@ -126,6 +126,23 @@ def test_the_marginal_error_is_that_of_the_plans():
     assert result.nit == 3 and result.marginal_error == pytest.approx(error, rel=1e-9) and error > 1e-5
 
 
+def test_the_barycenter_is_that_of_pot():
+    ot = pytest.importorskip("ot")
+    A, C, w = histograms(3, 30, 7907), line(30, 1.0)[1], np.array([0.2, 0.5, 0.3])
+    theirs = ot.bregman.barycenter(A.T.copy(), C, 0.05, weights=w, method="sinkhorn_log", stopThr=1e-13)
+    np.testing.assert_allclose(barycenter(A, C, 0.05, weights=w, rtol=1e-11).x, theirs, rtol=1e-7)
+
+
+def test_the_debiased_barycenter_has_the_moments_of_that_of_pot():
+    # single weights cannot be compared: what oscillates below the blur hardly changes the objective
+    ot = pytest.importorskip("ot")
+    x, C = line(60, 2.0)
+    A = bells(x, [-0.6, 0.1, 0.5], [0.2, 0.3, 0.15])
+    theirs = ot.bregman.barycenter_debiased(A.T.copy(), C, 0.1, method="sinkhorn_log", stopThr=1e-6, numItermax=10_000)
+    ours = barycenter(A, C, 0.1, debiased=True, rtol=1e-6).x
+    np.testing.assert_allclose(moments(x, ours), moments(x, theirs), rtol=0, atol=1e-6)
+
+
 # Symmetries
 
 

@@ -98,6 +98,32 @@ def test_it_is_the_combination_of_three_values(lib):
     assert [own.a.shape[0] for own in result.within] == [9, 7]
 
 
+@pytest.mark.parametrize("reg", [0.5, 2.0])
+def test_costs_alone_make_what_pot_calls_by_this_name(reg):
+    ot = pytest.importorskip("ot")
+    X, Y = points(12, 9, 7879)
+    result = sinkhorn_divergence(X, Y, reg)
+    of_costs = result.cost - (result.within[0].cost + result.within[1].cost) / 2
+    theirs = ot.bregman.empirical_sinkhorn_divergence(X, Y, reg, method="sinkhorn_log", stopThr=1e-11, numIterMax=10**4)
+    assert of_costs == pytest.approx(float(theirs), rel=1e-8) and result.value != pytest.approx(float(theirs), rel=1e-3)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_from_plans_of_pot_with_either_entropy_it_is_the_same(relative):
+    ot = pytest.importorskip("ot")
+    X, Y = points(12, 9, 7883)
+    rng = np.random.default_rng(7901)
+    a, b = (w / w.sum() for w in (rng.random(12) + 0.1, rng.random(9) + 0.1))
+
+    def transport(X, Y, a, b):
+        C = ot.dist(X, Y)
+        P = ot.sinkhorn(a, b, C, 0.4, method="sinkhorn_log", stopThr=1e-13, numItermax=10**5)
+        return np.sum(P * (C + 0.4 * np.log(P / np.outer(a, b) if relative else P)))
+
+    expected = transport(X, Y, a, b) - (transport(X, X, a, a) + transport(Y, Y, b, b)) / 2
+    assert sinkhorn_divergence(X, Y, 0.4, a=a, b=b).value == pytest.approx(expected, rel=1e-8)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_gradient_by_the_points_is_that_of_differences(lib, metric):
     X, Y = points(6, 5, 7499)

@@ -6,10 +6,12 @@ import pickle
 import numpy as np
 import pytest
 
+from sparsesci import NotFittedError
 from sparsesci.solvers import ConvergenceWarning
-from sparsesci.solvers.transport.light_sb import FORMS, LightSB, NotFittedError
+from sparsesci.solvers.transport.light_sb import FORMS, LightSB
+from sparsesci.solvers.transport.mixture_start import centres, merged
 from sparsesci.solvers.transport.moment_matching import gradient, loss, matching_direction, slope_along
-from sparsesci.solvers.transport.tilted_mixture import Mixture, bridge_covariance, square
+from sparsesci.solvers.transport.tilted_mixture import Mixture, bridge_covariance, draw, square
 
 
 def swiss_roll(rng, n):
@@ -173,6 +175,63 @@ def test_moving_the_data_moves_the_plan():
     there = LightSB(0.1, 5, rng=98).fit(X + 1e4, Y - 1e4)
     np.testing.assert_allclose(there.predict(X + 1e4), here.predict(X) - 1e4, atol=1e-5)
     assert there.n_iter_ == here.n_iter_
+
+
+# The start
+
+
+@pytest.mark.parametrize("seed", range(263, 269))
+def test_every_cluster_gets_a_component_wherever_the_fit_began(seed):
+    rng = np.random.default_rng(269)
+    X, Y = rng.standard_normal((1000, 2)), eight_gaussians(rng, 1000)
+    bridge = LightSB(0.1, 8, rng=seed).fit(X, Y)
+    mixture = Mixture(bridge.log_weights_, bridge.centres_ - Y.mean(axis=0), bridge.covariances_)
+    _, _, at_y = loss(X - X.mean(axis=0), Y - Y.mean(axis=0), mixture, 0.1)
+    ends = at_y.mean + Y.mean(axis=0)
+    assert np.unique(np.round(np.arctan2(ends[:, 1], ends[:, 0]) / (np.pi / 4)) % 8).size == 8
+
+
+@pytest.mark.parametrize("eps", [0.1, 1.0, 10.0])
+def test_no_start_ends_far_above_the_plan_that_the_data_were_drawn_from(eps):
+    rng = np.random.default_rng(277)
+    r = rng.standard_normal((5, 8))
+    r *= 2.5 / np.linalg.norm(r, axis=1, keepdims=True)
+    S = np.exp(rng.uniform(np.log(0.2), 0.0, (5, 8)))
+    known = Mixture(-(r * r / S).sum(axis=1) / (2 * eps), r, S)
+    X = rng.standard_normal((2000, 8))
+    Y = draw(X, known, eps, rng.random(2000), rng.standard_normal((2000, 8)))
+    least = loss(X, Y, known, eps)[0]
+    for seed in (281, 283, 293, 307, 311):
+        assert -LightSB(eps, 5, rng=seed).fit(X, Y).score(X, Y) < least + 0.05
+
+
+def test_the_first_centres_lie_in_all_clusters(lib):
+    clusters = np.repeat(100.0 * np.arange(7), 30)[:, None]
+    Y = clusters + np.random.default_rng(307).standard_normal((210, 1))
+    chosen = centres(lib.array(Y), 7, np.random.default_rng(311))
+    assert np.unique(np.round(chosen / 100)).size == 7
+
+
+def test_fewer_distinct_rows_than_centres_are_no_harm():
+    chosen = centres(np.repeat([[0.0], [1.0]], 5, axis=0), 4, np.random.default_rng(313))
+    assert sorted(set(chosen[:, 0])) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("covariance", FORMS)
+def test_a_component_that_was_cut_in_two_is_merged_again(covariance):
+    # two halves of one component have the same moments as the whole: merging them costs nothing, and gives it back
+    rng = np.random.default_rng(317)
+    X, Y = rng.standard_normal((2, 500, 3))
+    whole = random_mixture(rng, 3, 3, covariance)
+    _, at_x, at_y = loss(X, Y, whole, 0.7)
+    cut = [0, 1, 1, 2]
+    halves = np.array([1, 0.5, 0.5, 1])
+    at_x, at_y = (type(at)(halves * at.mass[cut], at.mean[cut], at.V[cut]) for at in (at_x, at_y))
+    mixture = Mixture(*(part[cut] for part in whole))
+    found = merged(mixture, at_x, at_y, 0.7, 0.0, 3)
+    for k, (m, n) in enumerate(zip(at_x.mean[[0, 1, 3]], at_y.mean[[0, 1, 3]], strict=True)):
+        S = found.S[k] if covariance == "full" else np.eye(3) * found.S[k]
+        np.testing.assert_allclose(found.r[k] + S @ m, n, atol=1e-12)
 
 
 # Samples, drift, paths

@@ -5,10 +5,10 @@ import pytest
 
 from sparsesci._cpu.transport import exp
 from sparsesci.solvers.transport import rows as module
+from sparsesci.solvers.transport.direction import newton_direction
 from sparsesci.solvers.transport.result import plan_sums
 from sparsesci.solvers.transport.rows import DenseRows, ListedRows, SparsePlan, dense_plan, dense_rows
 from sparsesci.solvers.transport.sinkhorn import column_potentials, row_potentials
-from sparsesci.solvers.transport.sinkhorn_newton import newton_direction
 
 REG, CUT = 0.01, 43.0
 

@@ -199,8 +199,8 @@ def test_columns_out_of_reach_are_reached(assign, monkeypatch, lib):
     a, b, C = assign(40, 6829)
     wrong = np.where(np.arange(40) % 3 == 0, -50.0, 0.0)  # exp(-50 / reg) of their mass is left to a third
     reached = []
-    reach = module.Newton._reach
-    monkeypatch.setattr(module.Newton, "_reach", lambda *given: reached.append(given) or reach(*given))
+    reach = module.FixedMarginals._reach
+    monkeypatch.setattr(module.FixedMarginals, "_reach", lambda *given: reached.append(given) or reach(*given))
     potentials = lib.array(np.zeros(40)), lib.array(wrong)
     result = sinkhorn_newton(lib.array(a), lib.array(b), lib.array(C), 0.01, potentials=potentials)
     assert reached and result.success

@@ -65,6 +65,13 @@ def test_an_exact_plan_at_any_scale_of_costs(general, scale):
     assert solve_ot(a, b, scale * C, 0).cost == pytest.approx(scale * solve_ot(a, b, C, 0).cost, rel=1e-9)
 
 
+@pytest.mark.parametrize("mass", [1e-150, 1e-12, 1e12])
+def test_an_exact_plan_of_any_mass(general, mass):
+    a, b, C = general(20, 25, 7919)
+    result = solve_ot(mass * a, mass * b, C, 0)
+    assert result.nit <= 2 and result.cost == pytest.approx(mass * solve_ot(a, b, C, 0).cost, rel=1e-9)
+
+
 def test_the_first_arcs_of_the_linear_program_may_hold_no_plan(general, monkeypatch):
     monkeypatch.setattr(exact_module, "NEAR_ARCS", -0.5)  # those of the largest flow alone
     a, b, C = general(9, 7, 6827)

@@ -106,6 +106,8 @@ def cases(n):
     yield from definite_cases(csr, x)
     yield from ordering_cases(X)
     yield from transport_cases(500 if n < 10_000 else 1000)
+    yield from point_cases(2000 if n < 10_000 else 4000)
+    yield from hadamard_cases(n)
 
 
 def shortest_cases(operator, b, M):
@@ -261,8 +263,8 @@ def transport_cases(n):
     """Yield the kernels of optimal transport, at the solution of a random assignment of n points (reg = 1 / 1200)."""
     from sparsesci._cpu import transport
     from sparsesci.solvers import sinkhorn_newton
+    from sparsesci.solvers.transport import direction as newton_page
     from sparsesci.solvers.transport import result, rows, sinkhorn
-    from sparsesci.solvers.transport import sinkhorn_newton as newton_page
 
     C, weights, reg = np.random.default_rng(1623).random((n, n)), np.full(n, 1 / n), 1 / 1200
     solved = sinkhorn_newton(None, None, C, reg)
@@ -306,6 +308,74 @@ def transport_cases(n):
         {
             "kernel": lambda: direction(transport.newton_direction),
             "reference": lambda: direction(newton_page.newton_direction.reference),
+        },
+    )
+
+
+def point_cases(n):
+    """Yield the kernels of lazy costs, at the solution between n points of the unit square each (reg = 1e-3).
+
+    The rivals are the references, which look at all columns, and the same pass over costs that are stored.
+    """
+    from sparsesci._cpu import points, transport
+    from sparsesci.solvers import solve_ot_sample
+    from sparsesci.solvers.transport import leaves
+
+    X, Y = np.random.default_rng(1625).random((2, n, 2))
+    reg, cut, weights = 1e-3, 45.0, np.full(n, 1 / n)
+    solved = solve_ot_sample(X, Y, reg, lazy=True)
+    C, rows = solved.C[:] - solved.shift, leaves.LeafRows(solved.C, weights, solved.shift)
+    f, g = solved.x[0][rows.order], solved.x[1][rows.columns_order]
+    given, (chunk,) = (rows.tree, *rows.given), rows.chunks
+    lists, v = rows.lists(g, leaves.HESSIAN_CUT * reg, chunk), np.random.default_rng(1626).standard_normal(n)
+    u, w, by_x, by_y = np.empty(n), np.zeros(n), np.empty((n, 2)), np.zeros((n, 2))
+    room = np.zeros_like(lists[0]), np.empty(n * lists[0].size, np.int32)
+    P, dense = solved.plan, np.empty_like(C)
+    stored = {
+        "leaf_rows": lambda: transport.dense_rows(C, weights, solved.x[1], 0.0, reg, u, w),
+        "leaf_sums": lambda: transport.plan_sums(C, *solved.x, 0.0, reg, u, w),
+        "leaf_lists": lambda: C - solved.x[1] <= (C - solved.x[1]).min(axis=1)[:, None] + leaves.HESSIAN_CUT * reg,
+        "leaf_product": lambda: w * v - (P @ v / weights) @ P,
+        "leaf_diagonal": lambda: transport.dense_plan(C, *solved.x, 0.0, reg, dense),
+    }
+    calls = {
+        "leaf_rows": ("exact rows of a plan", (*given, weights, g, reg, cut, *chunk, u, w)),
+        "leaf_sums": ("sums and pulls of a plan", (*given, f, g, reg, cut, *chunk, u, w, by_x, by_y)),
+        "leaf_lists": ("columns that matter", (*given, g, leaves.HESSIAN_CUT * reg, 0, *chunk, *room)),
+        "leaf_product": ("a product with the Hessian", (*given, *lists, f, g, reg, v, *chunk, w)),
+        "leaf_diagonal": ("the diagonal of the Hessian", (*given, *lists, f, g, reg, *chunk, w)),
+    }
+    for name, (work, arguments) in calls.items():
+        kernel, reference = getattr(points, name), getattr(leaves, name).reference
+        rivals = {"kernel": lambda k=kernel, a=arguments: k(*a), "reference": lambda k=reference, a=arguments: k(*a)}
+        yield name, f"{work} of lazy costs, {n} points", rivals | {"of stored costs": stored[name]}
+
+
+def hadamard_cases(n):
+    """Yield the dense Walsh-Hadamard transform of n numbers, and the permutation of 16 n into the sequency order."""
+    from sparsesci._cpu import hadamard
+    from sparsesci.recovery.hadamard import dense, orders
+
+    x = np.random.default_rng(1627).standard_normal((1, n, 1))
+    arguments = (x, np.empty_like(x), 1.0, map, 1)
+    yield (
+        "fwht",
+        "Walsh-Hadamard transform",
+        {
+            "kernel": lambda: hadamard.fwht(*arguments),
+            "reference": lambda: dense.butterflies.reference(*arguments),
+        },
+    )
+    x, low = np.random.default_rng(1628).standard_normal((1, 16 * n)), 64
+    factors = orders.natural_rows(low, "sequency"), orders.natural_sources(16 * n // low, "sequency")
+    sources, permuted = orders.natural_sources(16 * n, "sequency"), (x, np.empty_like(x), *factors, "sequency")
+    yield (
+        "permute",
+        f"sequency order of {16 * n} numbers",
+        {
+            "kernel": lambda: hadamard.permute(*permuted),
+            "reference": lambda: orders.permute.reference(*permuted),
+            "by a list that is known": lambda: x.take(sources, axis=1),
         },
     )
 

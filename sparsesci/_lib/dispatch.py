@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
+from typing import NamedTuple
 
 from . import xp
 
@@ -38,14 +39,18 @@ def kernel(*, cpu: str | None = None, gpu: str | None = None, takes: tuple[type,
     def decorate(reference: Callable) -> Callable:
         @functools.wraps(reference)
         def dispatched(*arguments):
-            arrays = [argument for argument in arguments if xp.is_array(argument)]
-            target = targets.get(_machine(arrays))
+            machine, array, operators = _traits(arguments)
+            target = targets.get(machine)
             if target is None:
                 return reference(*arguments)
-            lowered = [_lower(argument, arrays[0].dtype) for argument in arguments]
-            forms = [low for argument, low in zip(arguments, lowered, strict=True) if low is not argument]
+            if not operators:
+                return _resolve(target)(*arguments)
+            forms = [arguments[i].kernel_arguments(arguments[array].dtype) for i in operators]
             if any(form is None for form in forms) or not all(map(isinstance, forms, takes)):
                 return reference(*arguments)
+            lowered = list(arguments)
+            for i, form in zip(operators, forms, strict=True):
+                lowered[i] = form
             return _resolve(target)(*lowered)
 
         dispatched.reference = reference
@@ -55,14 +60,33 @@ def kernel(*, cpu: str | None = None, gpu: str | None = None, takes: tuple[type,
     return decorate
 
 
+class Traits(NamedTuple):
+    """What the types of the arguments tell of a call: the machine of its arrays, and where its operators are."""
+
+    machine: str | None
+    array: int
+    operators: tuple[int, ...]
+
+
+_known_traits: dict[tuple[type, ...], Traits] = {}
+
+
+def _traits(arguments: tuple) -> Traits:
+    """Return the traits of a call; they are found once for all calls with arguments of the same types."""
+    types = tuple(map(type, arguments))
+    traits = _known_traits.get(types)
+    if traits is None:
+        arrays = [i for i, argument in enumerate(arguments) if xp.is_array(argument)]
+        operators = tuple(i for i, argument in enumerate(arguments) if hasattr(argument, "kernel_arguments"))
+        machine = _machine([arguments[i] for i in arrays])
+        traits = _known_traits[types] = Traits(machine, arrays[0] if arrays else -1, operators)
+    return traits
+
+
 def _machine(arrays: list) -> str | None:
     """Return "cpu" or "gpu" where all arrays lie there, None where there are none or they are of other libraries."""
     machines = {"cpu" if xp.is_numpy(array) else "gpu" if xp.is_cupy(array) else None for array in arrays}
     return machines.pop() if len(machines) == 1 else None
-
-
-def _lower(argument, dtype):
-    return argument.kernel_arguments(dtype) if hasattr(argument, "kernel_arguments") else argument
 
 
 @functools.cache

@@ -6,6 +6,7 @@ have any.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -128,9 +129,13 @@ def _from_sparse(A, like, name: str) -> Operator:
         )
     check_indices(A, name)
     A, n = A.tocsr(), A.shape[0]
-    adjoint = A.T.conj() if xp.is_complex(A.dtype) else A.T
+
+    @functools.cache
+    def adjoint():  # most methods never ask for it
+        return A.T.conj() if xp.is_complex(A.dtype) else A.T
+
     lower = None if xp.is_cupy(A) else lambda dtype: csr_arrays(A, dtype)
-    return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: adjoint @ x, lower=lower, name=name)
+    return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: adjoint() @ x, lower=lower, name=name)
 
 
 def check_indices(A, name: str) -> None:

@@ -37,10 +37,18 @@ def _blas_limit(n_threads: int) -> Iterator[None]:
     if not _blas.acquire(blocking=False):
         yield
         return
+    # Held also where nothing is to be set: the limit that is in force then is this block's until it ends.
+    others = []
     try:
-        with _thread_pools(sum(module in sys.modules for module in _BRING_A_POOL)).limit(limits=n_threads):
-            yield
+        for pool in _thread_pools(sum(module in sys.modules for module in _BRING_A_POOL)):
+            before = pool.num_threads
+            if before != n_threads:
+                others.append((pool, before))
+                pool.set_num_threads(n_threads)
+        yield
     finally:
+        for pool, before in others:
+            pool.set_num_threads(before)
         _blas.release()
 
 
@@ -59,11 +67,15 @@ def _numba_limit(n_threads: int) -> Iterator[None]:
 
 
 @functools.cache
-def _thread_pools(n_modules: int):
-    """Find the loaded thread pools: a scan of a millisecond, repeated only after a module brought another one."""
+def _thread_pools(n_modules: int) -> list:
+    """Find the loaded thread pools: a scan of a millisecond, repeated only after a module brought another one.
+
+    They are set one by one: that of OpenBLAS mostly is as asked already, and the limits of threadpoolctl tell its
+    version and much else each time, which takes longer than a small solve.
+    """
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return ThreadpoolController().lib_controllers
 
 
 def is_dask_client(workers: Any) -> bool:

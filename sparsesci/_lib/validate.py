@@ -51,7 +51,7 @@ def nonnegative_real(value: Any, name: str) -> float:
 def relative_tolerance(rtol: Any, atol: float, like: Any) -> float:
     """Return rtol, raised with a warning to 10 eps of the dtype where that is all it can promise and atol is 0."""
     rtol = nonnegative_real(rtol, "rtol")
-    floor = 10 * float(xp.namespace(like).finfo(like.dtype).eps)
+    floor = 10 * xp.precision(like)
     if rtol >= floor or atol > 0:
         return rtol
     warnings.warn(
@@ -118,7 +118,8 @@ def float_array(x: Any, name: str):
             raise TypeError(f"{name} has dtype {x.dtype}: numbers are needed")
         x = np.ascontiguousarray(x)
     namespace = xp.namespace(x)
-    return namespace.astype(x, xp.common_float(namespace, x.dtype), copy=False)
+    dtype = xp.common_float(namespace, x.dtype)
+    return x if x.dtype == dtype else namespace.astype(x, dtype)
 
 
 def linear_system(A: Any, b: Any, x0: Any, M: Any) -> tuple[Operator, Any, Any, Operator | None]:
@@ -147,6 +148,6 @@ def linear_system(A: Any, b: Any, x0: Any, M: Any) -> tuple[Operator, Any, Any, 
     namespace = xp.namespace(*arrays)
     dtypes = [part.dtype for part in (*arrays, *operators.values())]
     dtype = xp.common_float(namespace, *(known for known in dtypes if known is not None))
-    b = namespace.astype(b, dtype, copy=False)
+    b = b if b.dtype == dtype else namespace.astype(b, dtype)
     x = None if x is None else namespace.astype(x, dtype, copy=True)  # a result must not share memory with x0
     return operators["A"], b, x, operators.get("M")

@@ -29,6 +29,7 @@ __all__ = [
     "is_sparse",
     "namespace",
     "norm",
+    "precision",
     "real",
     "root",
     "squared_norm",
@@ -39,13 +40,22 @@ __all__ = [
     "zeros_like",
 ]
 
-is_array = is_array_api_obj
-is_numpy = is_numpy_array
+ONLY_NUMPY = {np.ndarray}
+
+
+def is_array(x: Any) -> bool:
+    """Whether ``x`` is an array of any library."""
+    return type(x) is np.ndarray or is_array_api_obj(x)  # what nearly every call asks about is told at once
+
+
+def is_numpy(x: Any) -> bool:
+    """Whether ``x`` is an array or scalar of NumPy."""
+    return type(x) is np.ndarray or is_numpy_array(x)
 
 
 def namespace(*arrays: Any):
     """Return the array-API namespace that all ``arrays`` share; raise TypeError where they mix libraries."""
-    if all(type(array) is np.ndarray for array in arrays) and arrays:  # what nearly every call asks about
+    if set(map(type, arrays)) == ONLY_NUMPY:
         return array_api_compat.numpy
     try:
         return array_namespace(*arrays)
@@ -59,12 +69,15 @@ def namespace(*arrays: Any):
 
 def is_cupy(x: Any) -> bool:
     """Whether ``x`` is a CuPy array or a ``cupyx.scipy.sparse`` matrix."""
+    if type(x) is np.ndarray:
+        return False
     return is_cupy_array(x) or (is_sparse(x) and type(x).__module__.startswith("cupyx"))
 
 
 def is_sparse(x: Any) -> bool:
     """Whether ``x`` is a sparse matrix or array of SciPy or CuPy (told without importing either)."""
-    return hasattr(x, "tocsr") and hasattr(x, "nnz")
+    kind = type(x)  # of the class, because a matrix counts its entries when it is asked for nnz
+    return kind is not np.ndarray and hasattr(kind, "tocsr") and hasattr(kind, "nnz")
 
 
 def zeros_like(x):
@@ -74,7 +87,7 @@ def zeros_like(x):
 
 def is_complex(dtype: Any) -> bool:
     """Whether a dtype of any library is complex."""
-    return "complex" in dtype_name(dtype)
+    return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in dtype_name(dtype)
 
 
 def conj(x):
@@ -110,9 +123,9 @@ def norm(x) -> float:
     xp = namespace(x)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = float(squared_norm(x))
-    limits = xp.finfo(x.dtype)
+    eps, smallest, largest = _limits(xp, x.dtype)
     # Outside of this range the squares of single entries may be lost: scale by the largest one.
-    if float(limits.smallest_normal) / float(limits.eps) < square < float(limits.max):
+    if smallest / eps < square < largest:
         return math.sqrt(square)
     if is_complex(x.dtype):
         return math.hypot(norm(xp.real(x)), norm(xp.imag(x)))
@@ -121,6 +134,18 @@ def norm(x) -> float:
         return largest
     with np.errstate(under="ignore"):
         return largest * math.sqrt(float(squared_norm(x / largest)))
+
+
+def precision(x) -> float:
+    """Return the distance from 1 to the next number in the dtype of ``x``."""
+    return _limits(namespace(x), x.dtype)[0]
+
+
+@cache
+def _limits(xp: Any, dtype: Any) -> tuple[float, float, float]:
+    """Return eps, the smallest normal and the largest number; the libraries compose them anew each time."""
+    limits = xp.finfo(dtype)
+    return float(limits.eps), float(limits.smallest_normal), float(limits.max)
 
 
 def root(x, y) -> float:
@@ -146,6 +171,7 @@ def _name_of_numpy(dtype: np.dtype) -> str:
     return dtype.name  # NumPy takes 10 us to compose it
 
 
+@cache
 def common_float(xp: Any, *dtypes: Any):
     """Return the dtype of ``xp`` in which these are computed together: float32, float64, complex64 or complex128.
 

@@ -55,19 +55,35 @@ def test_numpy_arrays_go_to_the_compiled_form_and_strict_ones_to_the_reference(l
     assert scale.ran == [{"strict": "reference", "cupy": "gpu"}.get(lib.name, "cpu")]
 
 
-def test_arrays_on_a_gpu_go_to_its_kernel(scale, monkeypatch):
-    monkeypatch.setattr(xp, "is_numpy", lambda _: False)
-    monkeypatch.setattr(xp, "is_cupy", lambda _: True)
-    scale.call(np.ones(3))
+class OnDevice(np.ndarray):
+    """A stand-in for the arrays of a GPU: dispatch goes by types."""
+
+
+@pytest.fixture
+def on_device(monkeypatch):
+    """Return an array that passes for one of CuPy."""
+    monkeypatch.setattr(xp, "is_numpy", lambda x: type(x) is np.ndarray)
+    monkeypatch.setattr(xp, "is_cupy", lambda x: type(x) is OnDevice)
+    return np.zeros(2).view(OnDevice)
+
+
+def test_arrays_on_a_gpu_go_to_its_kernel(scale, on_device):
+    scale.call(on_device)
     assert scale.ran == ["gpu"]
 
 
-def test_arrays_of_two_machines_go_to_the_reference_which_refuses_them(scale, monkeypatch):
-    host, device = np.ones(2), np.zeros(2)
-    monkeypatch.setattr(xp, "is_numpy", lambda x: x is host)
-    monkeypatch.setattr(xp, "is_cupy", lambda x: x is device)
-    scale.call(host, device)
+def test_arrays_of_two_machines_go_to_the_reference_which_refuses_them(scale, on_device):
+    scale.call(np.ones(2), on_device)
     assert scale.ran == ["reference"]
+
+
+def test_calls_with_arguments_of_other_types_do_not_share_what_is_known_of_them(scale, on_device):
+    scale.call(np.ones(2), 2.0)
+    scale.call(on_device, 2.0)
+    scale.call(2.0, on_device)
+    scale.call([2.0], 2.0)
+    scale.call(np.ones(2), 2.0)
+    assert scale.ran == ["cpu", "gpu", "gpu", "reference", "cpu"]
 
 
 def test_without_an_array_the_reference_runs(scale):

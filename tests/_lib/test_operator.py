@@ -78,6 +78,19 @@ def test_the_adjoint_is_defined_in_every_library(lib):
     np.testing.assert_allclose(lib.host(y), A.toarray().conj().T @ x, rtol=1e-13)
 
 
+def test_the_adjoint_of_a_sparse_matrix_is_made_when_it_is_asked_for_and_once(monkeypatch):
+    A, made = random_matrix(seed=733, dtype="float64"), []
+    transpose = type(A).transpose
+    monkeypatch.setattr(type(A), "transpose", lambda self, *rest, **options: made.append(1) or transpose(self))
+    wrapped = as_operator(A, np.ones(N))
+    wrapped(np.ones(N))
+    assert not made
+    adjoint = wrapped.H
+    for _ in range(2):
+        adjoint(np.ones(N))
+    assert len(made) == 1
+
+
 def test_the_adjoint_of_the_adjoint_is_the_map():
     A, x = random_matrix(seed=2069), random_block(seed=2081, shape=(N,))
     np.testing.assert_allclose(as_operator(A, x).H.H(x), A @ x, rtol=1e-13)

@@ -14,7 +14,7 @@ import scipy.linalg  # noqa: F401  (brings the second BLAS pool)
 from threadpoolctl import threadpool_info
 
 from sparsesci._lib.dispatch import active_backend, backend
-from sparsesci._lib.parallel import thread_limit, worker_map
+from sparsesci._lib.parallel import _thread_pools, thread_limit, worker_map
 
 
 def blas_threads():
@@ -50,6 +50,22 @@ def test_limits_nest():
             pass
         assert set(blas_threads().values()) == {1}
     assert blas_threads() == before
+
+
+def test_a_limit_that_is_in_force_is_not_set_again(monkeypatch):
+    with thread_limit(1):
+        for pool in _thread_pools(0) + _thread_pools(1):
+            monkeypatch.setattr(type(pool), "set_num_threads", lambda *_: pytest.fail("it was set"))
+        with thread_limit(1):
+            pass
+        monkeypatch.undo()
+
+
+def test_another_limit_within_a_block_is_set_and_taken_back():
+    with thread_limit(1):
+        with thread_limit(2):
+            assert set(blas_threads().values()) == {2}
+        assert set(blas_threads().values()) == {1}
 
 
 def test_more_threads_than_numba_has_are_cut_to_what_it_has():

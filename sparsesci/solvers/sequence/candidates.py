@@ -48,10 +48,12 @@ PRECONDITIONERS: dict[str, Callable] = {
 }
 VARIABLES = {"gcrodr": "u", "recycled_cg": "x", "recycled_minres": "x"}  # in which a recycled space is kept
 DEFINITE_ONLY = ("recycled_cg", "cg")  # of them, A; MINRES needs a definite M
+DIAGONAL = ("jacobi", "none")  # of which there is one among the candidates: none where the diagonal is constant
 REFRESHED = ("ilu0", "ic0", "ssor")  # whose pattern can be handed on
 KEPT = ("lu", "amg")  # dear enough to serve more than one matrix
 LEARNS, LEARNS_OMEGA = 0.35, 0.5  # to what part of its first cost a method that learns may come down
 MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
+SLACKENS = 1.03  # a pace from one measurement to the next, until one of them confirms it
 LEAST_ITERATING = 0.1  # of the seconds of a solve: clocks are not exact
 MOST_ENTRIES = 4e8  # of LU factors: 5 GB
 
@@ -105,6 +107,7 @@ class Candidate:
     is_converted: bool = False  # for the compiled cycles, which complete factors of their own matrix do not need
     recycled_for: tuple[int, int] = (0, 0)  # the matrices that A and M of the last solve belong to
     seconds_per_iteration: float = 0.0
+    pace: float = math.inf  # the same where nothing disturbs it
     seconds_of_a_call: float = 0.0  # whatever the size of the system
     last_nit: int = 0
 
@@ -145,9 +148,21 @@ class Candidate:
         """Return what of the seconds of a solve is spent in its iterations."""
         return max(seconds - n_columns * self.seconds_of_a_call, LEAST_ITERATING * seconds)
 
+    def undisturbed(self, seconds: float, n_iterations: int, n_columns: int) -> float:
+        """Return what a solve would have taken at the pace of the fastest ones before, where its iterations are alike.
+
+        The clock of a busy machine runs fast by half and more, for one system or for many: methods that were measured
+        at different times would not be told apart.
+        """
+        measured = self.iterating(seconds, n_columns) / n_iterations
+        self.pace = min(measured, SLACKENS * self.pace)
+        if METHODS[self.method][1] and self.preconditioner not in KEPT:
+            return seconds  # what a harvest takes is in no iteration
+        return seconds - (measured - self.pace) * n_iterations
+
     def hope_by(self, other: Candidate) -> None:
-        """Expect of Jacobi, before it is tried, iterations by those that a better preconditioner has taken."""
-        is_simpler = self.preconditioner == "jacobi" and other.preconditioner in REFRESHED
+        """Expect of Jacobi or none, before it is tried, iterations by those that a better preconditioner has taken."""
+        is_simpler = self.preconditioner in DIAGONAL and other.preconditioner in REFRESHED
         if is_simpler and self.method == other.method and not self.cost.n_trials:
             self.cost.hope = CALL_SECONDS + JACOBI_ITERATIONS * other.last_nit * self.seconds_per_iteration
 
@@ -195,14 +210,15 @@ def automatic_preconditioners(method: str, kind: Kind) -> list[str]:
     """Return the preconditioners that may be the best with a method."""
     if kind.form in ("map", "device"):
         return ["none"] if kind.form == "map" else ["jacobi"]
+    diagonal = "none" if kind.has_constant_diagonal else "jacobi"
     if kind.form == "dense":
-        return ["jacobi", "lu"]
+        return [diagonal, "lu"]
     if method in ("minres", "recycled_minres"):
         return ["ilu0"]  # definite more often than the matrix
     if method == "recycled_cg":
         return ["ic0", "lu"]
     if method == "cg":
-        return ["ic0", "ssor", "jacobi", "lu", *(["amg"] if has_amg(kind) else [])]
+        return ["ic0", "ssor", diagonal, "lu", *(["amg"] if has_amg(kind) else [])]
     return ["ilu0", "lu"]
 
 
@@ -218,7 +234,7 @@ def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, pro
         make = given if is_factory else lambda A: given
     else:
         make = PRECONDITIONERS[preconditioner]
-    is_jacobi = preconditioner == "jacobi"
+    is_jacobi = preconditioner in DIAGONAL
     an_iteration = PRODUCTS_AN_ITERATION[method] * product * (JACOBI_ITERATION if is_jacobi else 1.0)
     if preconditioner == "lu":
         is_kept = method != "direct"
@@ -232,7 +248,7 @@ def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, pro
         stale = column if preconditioner in KEPT else math.inf
         learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
         setup = SETUP.get(preconditioner, 15) * product
-        cost = Cost(setup, column, stale, CALL_SECONDS + hoped * each, learns)
+        cost = Cost(setup, column, stale, CALL_SECONDS + hoped * each, learns, draws=preconditioner == "ssor")
     return Candidate(method, preconditioner, make, cost, seconds_per_iteration=an_iteration)
 
 

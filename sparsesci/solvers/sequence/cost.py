@@ -21,7 +21,9 @@ CHANCE = 0.15  # that a method is as good as is hoped
 SLACK = 1.2
 SHARE_FOR_TRIALS = 0.06  # of what the whole sequence is expected to cost
 FORGETS_AFTER = 100  # systems: what was measured so long ago may have halved since
-NEWS = 0.3  # weight of the last measurement
+NEWS, NEWS_OF_A_DRAW = 0.3, 0.15  # weight of the last measurement, and of one that depends on a draw as well
+HOPE_RISES = 1.05  # from one draw to the next, until one of them is as lucky
+HOLDS = 0.9  # times what the usual method takes: the next best must take less to be the usual one
 PATIENCE = 4.0  # times what the next best method would take: then the best one is given up
 STALE_PATIENCE = 1.5  # times what making the preconditioner anew would take: then that is done
 
@@ -46,6 +48,8 @@ class Cost:
         How often it has been measured.
     rests_until : int
         The number of the system before which it is not tried again, after a failure.
+    draws : bool
+        Whether each measurement depends on a draw (of omega), and a lucky one tells what to hope for.
     """
 
     setup: float
@@ -55,6 +59,7 @@ class Cost:
     learns: float = 1.0
     n_trials: int = 0
     rests_until: int = 0
+    draws: bool = False
     _n_failed: int = 0
     _last_used: int = 0
     _n_stale: int = 0
@@ -112,9 +117,9 @@ class Cost:
 
     def learn(self, seconds: float, n_columns: int, *, is_own: bool, n_systems: int) -> None:
         """Learn what right-hand sides cost."""
-        each = seconds / n_columns
+        each, weight = seconds / n_columns, NEWS_OF_A_DRAW if self.draws else NEWS
         if is_own:
-            self.column += (each - self.column) * (NEWS if self.n_trials else 1.0)
+            self.column += (each - self.column) * (weight if self.n_trials else 1.0)
         else:
             self._young = each if self._served <= n_columns else self._young
             self.stale = each
@@ -124,7 +129,8 @@ class Cost:
         self.n_trials += 1
         self._n_failed = 0
         self._last_used = n_systems
-        self.hope = self.may_fall_to * each
+        hope = self.may_fall_to * each
+        self.hope = min(hope, HOPE_RISES * self.hope) if self.draws and self.n_trials > 1 else hope
 
     def learn_failure(self, seconds: float, *, is_own: bool, n_systems: int) -> None:
         """Learn that this time was spent in vain; a method rests the longer, the more often it fails in a row."""
@@ -139,8 +145,7 @@ class Cost:
         self.rests_until = n_systems + 2 ** (self._n_failed + 1)
 
 
-@dataclass(frozen=True)
-class Outlook:
+class Outlook(NamedTuple):
     """What is known of the sequence when a system is given to a method.
 
     Attributes
@@ -159,6 +164,8 @@ class Outlook:
         Of these, on trials that did not pay.
     part : float
         Of the way to a solution that the starting guess leaves: beliefs are about the whole of it.
+    usual : str
+        The method that was the best known so far: measurements scatter, and it is left for a gain that is clear.
     """
 
     n_systems: int
@@ -168,6 +175,7 @@ class Outlook:
     seconds: float
     seconds_of_trials: float
     part: float = 1.0
+    usual: str = ""
 
 
 class Choice(NamedTuple):
@@ -185,9 +193,12 @@ def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) 
     """Choose the method for the next system; ``has`` tells of each which preconditioner it has, as for `Cost.next`."""
     n, p = outlook.n_systems, outlook.columns
     awake = [name for name in costs if costs[name].rests_until <= n] or list(costs)
-    each = {name: costs[name].next(outlook.sharing, has=has[name])[0] for name in awake}
+    following = {name: costs[name].next(outlook.sharing, has=has[name]) for name in awake}
+    each = {name: seconds for name, (seconds, _) in following.items()}
     known = [name for name in awake if costs[name].n_trials]
     best = min(known or awake, key=each.get)
+    if outlook.usual in known and each[best] > HOLDS * each[outlook.usual]:
+        best = outlook.usual
     usual = Choice(best, p * patience(best, costs[best], has[best], outlook.sharing, each), None)
     # Before the best is measured nobody knows what a trial may cost.
     if not known or not costs[best].is_measured(outlook.sharing, has=has[best]):
@@ -201,11 +212,12 @@ def choose(costs: Mapping[str, Cost], has: Mapping[str, str], outlook: Outlook) 
         gain = CHANCE * p * (each[best] - hope) * (outlook.n_left - 1)
         # What takes longer than this cannot become better than the best: there the trial ends.
         limit = SLACK * p * each[best] / cost.may_fall_to
-        whole, is_new = cost.next(outlook.sharing, has=has[name])
+        whole, is_new = following[name]
         setup = cost.setup if is_new else 0.0
         # Of what an iteration takes that was never tried there is no belief to count on: the limit is what it costs.
         is_sure = cost.n_trials or cost.stale < math.inf
         price = setup + (min(outlook.sharing * (whole - each[best]) - setup, limit) if is_sure else limit)
+        price = max(price, 0.0)  # one that is cheaper, but not clearly
         if name != best and min(gain, budget) >= price and gain - price > most:
             most, choice = gain - price, Choice(name, limit, p * each[best])
     return choice

@@ -69,6 +69,8 @@ class Kind:
         Exactly, or for a map as far as random vectors can tell.
     has_positive_diagonal : bool
         Necessary for a definite matrix; taken as True for a map.
+    has_constant_diagonal : bool
+        Then Jacobi is no preconditioner; taken as False for a map.
     """
 
     n: int
@@ -76,6 +78,7 @@ class Kind:
     form: str
     is_hermitian: bool
     has_positive_diagonal: bool
+    has_constant_diagonal: bool = False
 
 
 class Looking:
@@ -91,8 +94,9 @@ class Looking:
     def at(self, A: Any, b: Any) -> System:
         """Check a system; ValueError or TypeError says what is wrong with it."""
         A = csr(validate.matrix(A, "A"))
-        is_known = self._last is not None and is_same(A, self._last)
-        if has_pattern(A, self._last) and A.shape == self._A.shape:  # then its indices have been checked
+        has_known_pattern = has_pattern(A, self._last) and A.shape == self._A.shape
+        is_known = is_same_on_pattern(A, self._last) if has_known_pattern else is_same(A, self._last)
+        if has_known_pattern:  # then its indices have been checked
             if not is_known:
                 validate.finite(A, "A")
             operator = Operator(A.__matmul__, A.shape[0], A.dtype, lower=partial(csr_arrays, A))
@@ -101,12 +105,12 @@ class Looking:
         operator, b, _, _ = validate.linear_system(operator, b, None, None)
         if not is_known:
             self.n_matrices += 1
-            self._last = remembered(A)
+            self._last = (*self._last[:2], A.data.copy()) if has_known_pattern else remembered(A)
         self._A, self._operator = A, operator
         n, dtype, form = b.shape[0], xp.dtype_name(b.dtype), form_of(A, b)
         known = self._kind
         if known is None or (known.n, known.dtype, known.form) != (n, dtype, form):
-            self._kind = Kind(n, dtype, form, *symmetry(A, operator, b, form))
+            self._kind = Kind(n, dtype, form, *symmetry(A, operator, b, form), has_constant_diagonal(A, form))
         return System(A, b, operator, self.n_matrices, self._kind)
 
 
@@ -143,11 +147,17 @@ def is_same(A: Any, last: Any) -> bool:
     """Whether A has the entries that were remembered; maps and device arrays are the same if they are one object."""
     if xp.is_sparse(A) and isinstance(last, tuple):
         A = A.tocsr()
-        # The values first: of matrices that differ they nearly always tell.
-        return A.data.dtype == last[2].dtype and np.array_equal(A.data, last[2]) and has_pattern(A, last)
+        return is_same_on_pattern(A, last) and has_pattern(A, last)
     if xp.is_numpy(A) and xp.is_numpy(last):
         return A.dtype == last.dtype and np.array_equal(A, last)
     return A is last
+
+
+def is_same_on_pattern(A: Any, last: Any) -> bool:
+    """Whether A has the values that were remembered, on whatever pattern."""
+    data, values = A.data, last[2]
+    # Of the first entries only, first: of matrices that differ they nearly always tell.
+    return data.dtype == values.dtype and np.array_equal(data[:8], values[:8]) and np.array_equal(data, values)
 
 
 def symmetry(A: Any, operator: Operator, b: Any, form: str) -> tuple[bool, bool]:
@@ -161,6 +171,14 @@ def symmetry(A: Any, operator: Operator, b: Any, form: str) -> tuple[bool, bool]
         is_hermitian = np.abs(A - A.conj().T).max() <= 10 * np.finfo(b.dtype).eps * np.abs(A).max()
         return bool(is_hermitian), bool((A.diagonal().real > 0).all())
     return probes_symmetric(operator, b), True
+
+
+def has_constant_diagonal(A: Any, form: str) -> bool:
+    """Whether all diagonal entries are the same, up to rounding; False where they are not known."""
+    if form not in ("sparse", "dense"):
+        return False
+    d = A.diagonal()
+    return bool(np.abs(d - d[0]).max() <= 10 * np.finfo(d.dtype).eps * abs(d[0])) if d.dtype.kind in "fc" else False
 
 
 def probes_symmetric(A: Operator, b: Any) -> bool:

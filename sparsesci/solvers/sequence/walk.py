@@ -78,6 +78,7 @@ class Walk:
         self._looking, self._guess = Looking(), Guess()
         self._n_systems = self._n_sharing = self._last_matrix = 0
         self._seconds = self._seconds_of_trials = 0.0
+        self._usual = ""  # the method that is the best known
         self._context: float | None = None  # of the system that is being solved
         self._clock = time.thread_time
 
@@ -113,11 +114,13 @@ class Walk:
     def _solve_together(self, A: Any, right_hand_sides: Sequence[Any], factors: Any) -> Iterator[SystemResult]:
         begin = self._clock()
         system = self._looking.at(A, np.stack(right_hand_sides, axis=1))
-        X = exactly(system, factors)
-        residuals, sizes = (np.linalg.norm(part, axis=0) for part in (system.b - system.operator(X), system.b))
-        goals = np.maximum(self._goal * sizes, self.atol)
-        seconds = (self._clock() - begin) / len(right_hand_sides)
-        for b, x, residual, goal in zip(right_hand_sides, X.T.copy(), residuals, goals, strict=True):
+        rows = np.ascontiguousarray(system.b.T)
+        solutions = np.ascontiguousarray(exactly(replace(system, b=rows.T), factors).T)
+        # One by one: SciPy takes longer to copy a block whose columns are contiguous than to multiply it.
+        residuals = [norm(b - system.operator(x)) for b, x in zip(rows, solutions, strict=True)]
+        goals = [max(self._goal * norm(b), self.atol) for b in rows]
+        seconds = (self._clock() - begin) / len(rows)
+        for b, x, residual, goal in zip(right_hand_sides, solutions, residuals, goals, strict=True):
             if residual <= goal:
                 attempt = Attempt("direct", Status.CONVERGED, 0, 1, 0.0, seconds, 0)
                 self._n_systems, self._seconds = self._n_systems + 1, self._seconds + seconds
@@ -149,6 +152,7 @@ class Walk:
             sharing=max(sharing, self._n_sharing),
             seconds=self._seconds,
             seconds_of_trials=self._seconds_of_trials,
+            usual=self._usual,
         )
 
     def _solve(self, system: System, outlook: Outlook, context: float | None, begin: float) -> SystemResult:
@@ -159,7 +163,7 @@ class Walk:
         x0 = self._guess.at(system.operator, system.b)  # 2
         guessed = self._clock() - guessed
         part_guessed = part_left(self._guess.size, self._goal)
-        outlook = replace(outlook, part=part_guessed)
+        outlook = outlook._replace(part=part_guessed)
         self._context = context
         attempts: list[Attempt] = []
         best, method, least, part = None, "", math.inf, 1.0
@@ -197,11 +201,13 @@ class Walk:
             choice = choose(
                 {name: one.cost for name, one in untried.items()},
                 {name: one.has(system.matrix) for name, one in untried.items()},
-                replace(
-                    outlook, seconds_of_trials=self._seconds_of_trials
+                outlook._replace(
+                    seconds_of_trials=self._seconds_of_trials
                 ),  # those on this system have to be paid, too
             )
             one = untried[choice.name]
+            if choice.instead is None:
+                self._usual = choice.name
             seconds = choice.seconds if len(self.candidates) > 1 or one.has(system.matrix) == "stale" else math.inf
             begin = self._clock()
             yield one, seconds
@@ -288,6 +294,7 @@ class Walk:
         """Learn from what a method has spent on a system, of which others had left a part."""
         n, p = self._n_systems, system.n_columns
         if result.nit:
+            seconds = one.undisturbed(seconds, result.nit + ENDS * p, p)
             one.seconds_per_iteration = one.iterating(seconds, p) / (result.nit + ENDS * p)
             one.last_nit = result.nit // p
         elif one.preconditioner == "lu" and not one.last_nit:  # later what its iterations took is better known
@@ -335,8 +342,7 @@ def solve_exactly(system: System, M: Any, x0: Any, *, rtol: float, atol: float) 
     goals = [max(rtol * norm(column), atol) for column in columns(system.b)]
     if not all(residual <= goal for residual, goal in zip(residuals, goals, strict=True)):
         return None, x if np.isfinite(residuals).all() else x0
-    worst = max(range(len(goals)), key=lambda j: residuals[j])
-    message = exact_message(residuals[worst], goals[worst])
+    message = exact_message(*max(zip(residuals, goals, strict=True)))
     seconds = time.perf_counter() - begin
     return KrylovResult(x, Status.CONVERGED, message, 0, seconds, 0, tuple(residuals)), x
 
@@ -359,8 +365,7 @@ def exact_message(residual: float, goal: float) -> str:
 
 def is_solved_by_zero(system: System, rtol: float, atol: float) -> bool:
     """Whether x = 0 meets the rule for every column: nobody needs to try then, nor learns anything."""
-    sizes = [norm(column) for column in columns(system.b)]
-    return all(size <= max(rtol * size, atol) for size in sizes)
+    return all((size := norm(column)) <= max(rtol * size, atol) for column in columns(system.b))
 
 
 def zero_result(system: System, seconds: float) -> SystemResult:

@@ -171,3 +171,26 @@ def test_an_iteration_that_was_never_tried_is_priced_at_its_limit():
     # It may save 0.15 * 0.9 a system, and costs 1.2 where it fails: nine systems.
     chosen = [choose(costs, has, Outlook(1, left, 1, 1, 1e3, 0.0)).name for left in (9, 11)]
     assert chosen == ["known", "untried"]
+
+
+# --- measurements scatter --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rival", "name"), [(0.95, "usual"), (0.85, "rival")])
+def test_the_usual_method_is_left_only_for_a_clear_gain(rival, name):
+    known = {"hope": 1.0, "n_trials": 3, "_last_used": 9}
+    costs = {"usual": Cost(0.0, 1.0, **known), "rival": Cost(0.0, rival, **known)}
+    assert choose(costs, dict.fromkeys(costs, "none"), Outlook(9, 9, 1, 1, 9.0, 0.0, usual="usual")).name == name
+
+
+def test_a_usual_method_that_has_just_failed_holds_nobody_up():
+    costs = {"usual": Cost(0.0, 1.0, hope=1.0, n_trials=3, rests_until=99), "rival": Cost(0.0, 2.0, n_trials=3)}
+    assert choose(costs, dict.fromkeys(costs, "none"), Outlook(9, 9, 1, 1, 9.0, 0.0, usual="usual")).name == "rival"
+
+
+def test_a_lucky_draw_is_hoped_for_longer_than_the_last_one():
+    drawn, plain = Cost(0.0, 1.0, draws=True), Cost(0.0, 1.0)
+    for i, seconds in enumerate((4.0, 4.0, 1.0, 4.0)):
+        for cost in (drawn, plain):
+            cost.learn(seconds, 1, is_own=True, n_systems=i)
+    assert drawn.hope < 1.1 < 3 < plain.hope

@@ -106,3 +106,16 @@ def test_entries_that_are_replaced_in_the_same_object_are_seen_by_the_kernels():
     old[:] = 7.0
     system = looking.at(A, b)
     assert np.array_equal(system.operator.kernel_arguments(float).data, A.data)
+
+
+@pytest.mark.parametrize("form", [sp.csr_array, sp.csr_matrix, lambda A: A.toarray()])
+def test_a_constant_diagonal_is_seen(form):
+    even, uneven = tridiagonal(), tridiagonal()
+    uneven[2, 2] = 3.5
+    kinds = [Looking().at(form(A), np.ones(6)).kind for A in (even, uneven)]
+    assert [kind.has_constant_diagonal for kind in kinds] == [True, False]
+
+
+def test_the_first_matrix_on_a_pattern_can_come_back_after_another():
+    A, B = tridiagonal(diagonal=3.0), tridiagonal(diagonal=4.0)
+    assert numbers([A, B, B.copy(), A]) == [1, 2, 2, 3]

@@ -108,6 +108,7 @@ def cases(n):
     yield from transport_cases(500 if n < 10_000 else 1000)
     yield from point_cases(2000 if n < 10_000 else 4000)
     yield from hadamard_cases(n)
+    yield from sparse_hadamard_cases(50 if n < 10_000 else 200)
 
 
 def shortest_cases(operator, b, M):
@@ -343,7 +344,7 @@ def point_cases(n):
         "leaf_sums": ("sums and pulls of a plan", (*given, f, g, reg, cut, *chunk, u, w, by_x, by_y)),
         "leaf_lists": ("columns that matter", (*given, g, leaves.HESSIAN_CUT * reg, 0, *chunk, *room)),
         "leaf_product": ("a product with the Hessian", (*given, *lists, f, g, reg, v, *chunk, w)),
-        "leaf_diagonal": ("the diagonal of the Hessian", (*given, *lists, f, g, reg, *chunk, w)),
+        "leaf_diagonal": ("the diagonal of the Hessian", (*given, *lists, f, g, reg, *chunk, w, np.zeros(n))),
     }
     for name, (work, arguments) in calls.items():
         kernel, reference = getattr(points, name), getattr(leaves, name).reference
@@ -378,6 +379,46 @@ def hadamard_cases(n):
             "by a list that is known": lambda: x.take(sources, axis=1),
         },
     )
+
+
+def sparse_hadamard_cases(K):
+    """Yield the kernels of the sparse Walsh-Hadamard transform, for K coefficients of 2^40 in noise of 10 dB."""
+    from sparsesci._cpu import ordered_statistics as statistics
+    from sparsesci._cpu import peeling as kernels
+    from sparsesci._cpu import support as sums
+    from sparsesci._cpu import walsh
+    from sparsesci.recovery.hadamard import codes, hashing, ordered_statistics, peeling, signs, support
+
+    rng, n, b = np.random.default_rng(1629), 40, int(np.log2(2 * K))
+    code = codes.random_code(n - b, 3 * (n - b) // 2, rng.integers(2 ** (n - b), size=99, dtype=np.uint64))
+    hashed = hashing.make_hashing(hashing.random_bases(n, rng), b, code)
+    indices, X = rng.integers(2**n, size=(K, 1), dtype=np.uint64), rng.choice([-1.0, 1.0], K)
+    points, noise_std = hashed.points(), np.sqrt(K / 10)
+    f = signs.signed_sums(points.reshape(-1, 1), indices, X)
+    U = hashed.bins((f + noise_std * rng.standard_normal(len(f))).reshape(points.shape[:3]))
+    levels = peeling.noise_levels(noise_std, U.shape, 2.0 ** (n - b), is_complex=False)
+    where = support.locate(hashed, indices)
+    room, rows = (np.zeros((12 << b, 1), np.uint64), np.zeros(12 << b)), hashed.origins[0, :1] ^ hashed.duals[0]
+    square = hashing.random_bases(n, rng)[0].vectors
+    received = np.where(signs.parity((code & np.uint64(rng.integers(2**20)))[:, None]), -1.0, 1.0)
+    received += rng.standard_normal(len(code))
+    decoder = peeling.code_decoder(1, 2)
+    calls = {  # arguments are made anew where they are changed
+        "peel": (kernels, peeling, "peeling", lambda: (U.copy(), hashed, decoder, levels, *room)),
+        "decode": (statistics, ordered_statistics, "one word", lambda: (received, code, n - b, 2)),
+        "fill_support": (sums, support, "bins of a support", lambda: (hashed.hashes, hashed.offsets, indices, *where)),
+        "subtract": (sums, support, "subtraction of a spectrum", lambda: (U.copy(), *where, X)),
+        "gather": (sums, support, "adjoint of it", lambda: (U, *where)),
+        "invert": (walsh, hashing, f"inverse of {n} rows over F_2", lambda: (square.copy(), np.empty_like(square))),
+        "signed_sums": (walsh, signs, f"{len(rows)} values of a spectrum", lambda: (rows, indices, X)),
+    }
+    for name, (compiled, page, work, make) in calls.items():
+        kernel, reference = getattr(compiled, name), getattr(page, name).reference
+        yield (
+            name,
+            f"{work}, {K} coefficients",
+            {"kernel": lambda k=kernel, m=make: k(*m()), "reference": lambda k=reference, m=make: k(*m())},
+        )
 
 
 def record(repeats=7):

@@ -128,12 +128,17 @@ def longest_group(groups, first, last):
 
 @njit(cache=True, nogil=True, fastmath=REORDER)
 def gather(kept, centre, Y, g, metric, shift, W, psi):
-    """Copy kept columns side by side, relative to a centre, in the form that `reduced` takes."""
+    """Copy kept columns side by side, in the form that `reduced` takes: for squared distances relative to a centre.
+
+    The other metrics need the differences to the rows, which are exact where both are near, only if nothing is rounded
+    before.
+    """
     for p in range(kept.size):
         psi[p] = -shift if metric == SQEUCLIDEAN else 0.0
     for k in range(centre.size):
+        origin = centre[k] if metric == SQEUCLIDEAN else 0.0
         for p in range(kept.size):
-            W[k, p] = Y[k, kept[p]] - centre[k]
+            W[k, p] = Y[k, kept[p]] - origin
         if metric == SQEUCLIDEAN:
             for p in range(kept.size):
                 psi[p] += W[k, p] * W[k, p]
@@ -150,7 +155,7 @@ def reduced(X, i, centre, W, psi, m, metric, shift, x, z):
     """
     square = 0.0
     for k in range(x.size):
-        x[k] = X[i, k] - centre[k]
+        x[k] = X[i, k] - centre[k] if metric == SQEUCLIDEAN else X[i, k]
         square += x[k] * x[k]
     if metric == SQEUCLIDEAN:
         if x.size == 2:
@@ -250,18 +255,19 @@ def leaf_product(tree, Y, metric, shift, indptr, indices, f, g, reg, v, first, l
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)
-def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, last, y):
-    """Add the diagonal of the matrix of `leaf_product` to y."""
+def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, last, y, columns):
+    """Add the diagonal of the matrix of `leaf_product` to y, and the sums of the listed columns to columns."""
     X, leaves, groups = tree
     d, m = Y.shape
     z, psi, sums, W, x = np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
+    squares = np.empty(m)
     scale, begin = 1 / reg, groups.bounds[first]
     for leaf in range(begin, groups.bounds[last]):
         kept = indices[indptr[leaf - begin] : indptr[leaf - begin + 1]]
         n_kept, centre = kept.size, leaves.centres[leaf]
         gather(kept, centre, Y, g, metric, shift, W, psi)
         for p in range(n_kept):
-            sums[p] = 0.0
+            sums[p] = squares[p] = 0.0
         for i in range(leaves.bounds[leaf], leaves.bounds[leaf + 1]):
             u = f[i] - reduced(X, i, centre, W, psi, n_kept, metric, shift, x, z)
             total = 0.0
@@ -270,9 +276,11 @@ def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, las
                 total += z[p]
             part = 1 / max(total, TINY)
             for p in range(n_kept):
-                sums[p] += z[p] * (1 - z[p] * part)
+                sums[p] += z[p]
+                squares[p] += z[p] * z[p] * part
         for p in range(n_kept):
-            y[kept[p]] += sums[p]
+            y[kept[p]] += sums[p] - squares[p]
+            columns[kept[p]] += sums[p]
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)

@@ -22,6 +22,8 @@ from sparsesci._lib.dispatch import public
 
 from ..krylov.result import failures_are_handled, warn_of_failure
 from .checks import regularisation
+from .lazy import extended
+from .point_costs import PointCosts
 from .result import OTGradient, OTResult
 from .sinkhorn import column_potentials, row_potentials
 from .solve_ot_sample import solve_ot_sample
@@ -80,6 +82,8 @@ def sinkhorn_divergence(
     rtol: float = 1e-9,
     maxiter: int | None = None,
     previous: DivergenceResult | None = None,
+    lazy: bool = False,
+    workers: Any = None,
 ) -> DivergenceResult:
     """Compute a distance of two weighted sets of points that is zero only for equal ones.
 
@@ -105,6 +109,8 @@ def sinkhorn_divergence(
         rounding of OT.
     previous : DivergenceResult, optional
         That of nearby sets with as many points; its potentials are what the three problems begin with.
+    lazy, workers
+        As in `solve_ot_sample`: with ``lazy=True`` no costs are stored, for more than some 10,000 points.
 
     Returns
     -------
@@ -149,7 +155,7 @@ def sinkhorn_divergence(
     with failures_are_handled():
         for (P, Q, p, q), start in zip(pairs, starts, strict=True):
             options = {"metric": metric, "method": method, "rtol": rtol, "maxiter": maxiter, "potentials": start}
-            results.append(solve_ot_sample(P, Q, reg, a=p, b=q, **options))
+            results.append(solve_ot_sample(P, Q, reg, a=p, b=q, lazy=lazy, workers=workers, **options))
     result = _debiased(results, names)
     warn_of_failure(result, stacklevel=3)
     return result
@@ -179,10 +185,13 @@ def _debiased(results: list, names: tuple) -> DivergenceResult:
 
 def _without_entropy(result: OTResult) -> tuple:
     """Return the potentials less ``reg log a`` and ``reg log b``, which are defined at zero weights too."""
-    u, v = result.x
+    (u, v), C = result.x, result.C
     namespace, mass = xp.namespace(u), float(xp.namespace(u).sum(result.a))
-    f, g = namespace.empty_like(u), namespace.empty_like(v)
-    row_potentials(result.C, v, result.shift, result.reg, f)
-    column_potentials(result.C, u, result.shift, result.reg, g)
+    if isinstance(C, PointCosts):
+        f, g = (extended(w, K, result.shift, result.reg) for w, K in ((v, C.transposed()), (u, C)))
+    else:
+        f, g = namespace.empty_like(u), namespace.empty_like(v)
+        row_potentials(C, v, result.shift, result.reg, f)
+        column_potentials(C, u, result.shift, result.reg, g)
     centre = (float(xp.vdot(result.a, f)) - float(xp.vdot(result.b, g))) / (2 * mass)
     return f - centre + result.shift / 2, g + centre + result.shift / 2

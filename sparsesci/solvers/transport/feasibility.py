@@ -16,8 +16,16 @@ Deviations
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
+from sparsesci._lib import xp
+
+from .rows import row_blocks
+
+MOST_ARCS = 10**8  # of costs that are not stored
 UNITS = 2**30  # of the integer flow, for the whole mass: capacities are 32-bit numbers
 MASSES_AGREE = 1e-6  # as in `checks`
 
@@ -49,18 +57,53 @@ def overfull_rows(a: np.ndarray, b: np.ndarray, allowed: np.ndarray) -> np.ndarr
     return rows if a[rows].sum() - b[reached].sum() > MASSES_AGREE * a.sum() else None
 
 
+class NoPlanError(ValueError):
+    """No plan exists.
+
+    Attributes
+    ----------
+    rows : str
+        Those that hold too much, or the first of them.
+    held, taken : float
+        The part of the mass that they hold, and that of the columns to which they have arcs.
+    """
+
+    def __init__(self, rows: str, held: float, n_columns: int, taken: float):
+        super().__init__(
+            f"no plan exists: rows {rows} hold {held:.6g} of the mass, and the {n_columns} columns to which they have "
+            f"arcs that are not forbidden (+inf) take {taken:.6g}"
+        )
+        self.rows, self.held, self.n_columns, self.taken = rows, held, n_columns, taken
+
+    def __reduce__(self) -> tuple:
+        """Be raised again, by a worker's process, from what it was made of."""
+        return NoPlanError, (self.rows, self.held, self.n_columns, self.taken)
+
+
 def check_feasible(a: np.ndarray, b: np.ndarray, allowed: np.ndarray, names: np.ndarray | None = None) -> None:
-    """Raise ValueError if no plan exists, and say which rows hold too much; ``names`` are their indices in C."""
+    """Raise NoPlanError if no plan exists, and say which rows hold too much; ``names`` are their indices in C."""
     rows = overfull_rows(a, b, allowed)
     if rows is None:
         return
     reached = allowed[rows].any(axis=0)
     shown = rows if names is None else names[rows]
     some = ", ".join(map(str, shown[:5])) + (", ..." if shown.size > 5 else "")
-    raise ValueError(
-        f"no plan exists: rows {some} hold {a[rows].sum() / a.sum():.6g} of the mass, and the {reached.sum()} columns "
-        f"to which they have arcs that are not forbidden (+inf) take {b[reached].sum() / a.sum():.6g}"
-    )
+    raise NoPlanError(some, a[rows].sum() / a.sum(), reached.sum(), b[reached].sum() / a.sum())
+
+
+def check_problem(problem: Any) -> bool:
+    """Do `check_feasible` for a `Problem`, on the host; return False where its costs are too many, and not stored."""
+    if not problem.has_forbidden_arcs:
+        return True
+    if hasattr(problem.C, "blocks") and math.prod(problem.C.shape) > MOST_ARCS:
+        return False
+    a, b = (xp.to_host(part) for part in (problem.a, problem.b))
+    allowed = np.empty(problem.C.shape, bool)
+    for rows, C in row_blocks(problem.C):
+        allowed[rows] = xp.to_host(C < math.inf)
+    names = problem.kept[0]
+    check_feasible(a, b, allowed, None if names is None else xp.to_host(names))
+    return True
 
 
 def _kinds(allowed: np.ndarray) -> tuple:

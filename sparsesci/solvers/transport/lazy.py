@@ -106,7 +106,8 @@ def coarse_start(problem: Problem, reg: float) -> tuple:
         newton.begin(g, stage).run()
         g = newton.at.g
         if stage == reg or not newton.is_solved() or crowd(rows.plan(newton.at, stage), newton.at, a) < CROWD:
-            return extended(newton.at.f, PointCosts(X, C.Y, C.metric), problem, stage), stage
+            g = extended(newton.at.f, PointCosts(X, C.Y, C.metric), problem.shift, stage)
+            return g + stage * xp.namespace(g).log(problem.b), stage
         stage /= FAST if newton.steps <= 1 else SLOW
         stage = stage if stage > 1.5 * reg else reg
 
@@ -137,13 +138,13 @@ def crowd(P: Any, at: Scaling, a: Any) -> float:
     return 1 / float(namespace.sum(P * P / a[:, None]))
 
 
-def extended(f: Any, C: PointCosts, problem: Problem, reg: float) -> Any:
-    """Return the column potentials of all points from the row potentials of a few, by a half step of Sinkhorn."""
+def extended(f: Any, C: PointCosts, shift: float, reg: float) -> Any:
+    """Return ``g_j = -reg log sum_i exp((f_i - C_ij + shift) / reg)``, some columns at a time."""
     namespace, m = xp.namespace(f), C.shape[1]
     parts, at_once = [], max(1, BLOCK // C.shape[0])
     for begin in range(0, m, at_once):
         Y = C.Y[begin : min(m, begin + at_once), :]
-        g = namespace.empty_like(problem.b[begin : begin + at_once])
-        column_potentials(PointCosts(C.X, Y, C.metric)[:], f, problem.shift, reg, g)
+        g = namespace.empty((Y.shape[0],), dtype=f.dtype, device=xp.device(f))
+        column_potentials(PointCosts(C.X, Y, C.metric)[:], f, shift, reg, g)
         parts.append(g)
-    return namespace.concat(parts) + reg * namespace.log(problem.b)
+    return namespace.concat(parts)

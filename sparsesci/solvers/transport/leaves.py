@@ -24,6 +24,7 @@ from .rows import Scaling
 LEAF = 64  # rows at the most
 GROUP = 4  # a group has 2^4 leaves
 HESSIAN_CUT = 12.0  # what is below exp(-12) of a row's largest bends the Hessian by 1e-4: a step gains four digits
+FAINT = 1e-3  # a column of which the lists miss more than this part
 MORE = 1.0  # a plan that has not converged has rows that are at most exp(1) times their weights
 NAMES = {"sqeuclidean": 0, "euclidean": 1, "cityblock": 2}  # as the kernels know them
 
@@ -174,30 +175,39 @@ class LeafRows:
 
 
 class LeafPlan:
-    """The plan at one g as its Hessian needs it, without what is below ``exp(-HESSIAN_CUT)`` of a row's largest."""
+    """The plan at one g as its Hessian needs it, without what is below ``exp(-HESSIAN_CUT)`` of a row's largest.
+
+    A column of small weight may be below that in every row. It has its whole mass on the diagonal then, which is right
+    but for products of small entries: else it would have no curvature, and take steps of any length.
+    """
 
     def __init__(self, rows: LeafRows, at: Scaling, reg: float):
         self.rows, self.reg = rows, reg
         self.f, self.g = at.f[rows.order], at.g[rows.columns_order]
         self.lists = list(rows.run(lambda chunk: rows.lists(self.g, HESSIAN_CUT * reg, chunk), rows.chunks))
+        listed, found = self._sums(leaf_diagonal, 2)
+        left_out = at.columns - found
+        self.left_out = np.where(left_out > FAINT * at.columns, left_out, 0)
+        self.listed_diagonal = listed
 
     def product(self, v: Any) -> Any:
         """Return ``(diag(P'1) - P' diag(P 1)^-1 P) v``."""
-        return self._sum(leaf_product, np.ascontiguousarray(v[self.rows.columns_order]))
+        (y,) = self._sums(leaf_product, 1, np.ascontiguousarray(v[self.rows.columns_order]))
+        return y + self.left_out * v
 
     def diagonal(self) -> Any:
         """Return the diagonal of that matrix."""
-        return self._sum(leaf_diagonal)
+        return self.listed_diagonal + self.left_out
 
-    def _sum(self, function: Callable, *vectors: Any) -> Any:
+    def _sums(self, function: Callable, number: int, *vectors: Any) -> list:
         rows = self.rows
 
         def fill(chunk, lists):
-            y = np.zeros_like(self.g)
-            function(rows.tree, *rows.given, *lists, self.f, self.g, self.reg, *vectors, *chunk, y)
-            return y
+            filled = np.zeros((number, self.g.size))
+            function(rows.tree, *rows.given, *lists, self.f, self.g, self.reg, *vectors, *chunk, *filled)
+            return filled
 
-        return rows._unsorted(sum(rows.run(fill, rows.chunks, self.lists)), rows.columns_order)
+        return [rows._unsorted(part, rows.columns_order) for part in sum(rows.run(fill, rows.chunks, self.lists))]
 
 
 # --- references ------------------------------------------------------------------------------------------------------
@@ -278,10 +288,11 @@ def leaf_product(tree, Y, metric, shift, indptr, indices, f, g, reg, v, first, l
 
 
 @kernel(cpu="sparsesci._cpu.points:leaf_diagonal")
-def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, last, y):
-    """Add the diagonal of the matrix of `leaf_product` to y."""
+def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, last, y, columns):
+    """Add the diagonal of the matrix of `leaf_product` to y, and the sums of the listed columns to columns."""
     for kept, P in _listed_plans(tree, Y, metric, shift, indptr, indices, f, g, reg, first, last):
         y[kept] += np.sum(P - P * P / P.sum(axis=1)[:, None], axis=0)
+        columns[kept] += P.sum(axis=0)
 
 
 @kernel(cpu="sparsesci._cpu.points:leaf_sums")

@@ -69,6 +69,13 @@ class PointCosts:
             return PointCosts(namespace.take(self.X, indices, axis=0), self.Y, self.metric)
         return PointCosts(self.X, namespace.take(self.Y, indices, axis=0), self.metric)
 
+    def transposed(self) -> PointCosts:
+        """Return the costs with both sides exchanged."""
+        metric = self.metric
+        if callable(metric):
+            return PointCosts(self.Y, self.X, lambda Y, X: metric(X, Y).T)
+        return PointCosts(self.Y, self.X, metric)
+
     def leaf_rows(self, a: Any, shift: float) -> LeafRows:
         """Return the rows of a plan that is never stored, by the leaves of the tree."""
         return LeafRows(self, a, shift)

@@ -19,8 +19,10 @@ from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Status
 
 from .checks import Problem, check_costs, checked_weights, in_double, positive_places, transport_problem
-from .result import ADVICE, OTGradient, OTResult, plan_sums
+from .feasibility import check_problem
+from .result import FAILURES, OTGradient, OTResult, plan_sums, story_of
 
+LARGEST_LEVEL = 690.0  # exp of 709 is the largest number: cost and value are some hundreds of times its logarithm
 LARGEST = 600.0  # exp of more is taken for exp of this: far off, and finite
 
 
@@ -117,18 +119,14 @@ class UnbalancedResult(OTResult):
         error = error / total if total > 0 else math.inf
         if status is Status.CONVERGED and not watch.solved(error):
             status = Status.STAGNATED
-        relation = "<=" if watch.solved(error) else ">"
-        story = f"marginal error {error:.2e} {relation} {watch.goal:.2e} after {watch.nit} iterations"
-        if status.is_success or status is Status.RUNNING:
-            story = f"{status.value}, {story}"
-        else:
-            story = f"{story}; {ADVICE[status]}"
+        if status in FAILURES and problem.rho == (math.inf, math.inf):
+            check_problem(normal)
         mass = math.exp(problem.level)
         (s, t), (a, b, C) = problem.offsets, problem.whole
         return cls(
             x=(normal.full(u + reg * problem.level, 0), normal.full(v + 0, 1)),
             status=status,
-            message=story,
+            message=story_of(error, watch, status),
             nit=watch.nit,
             time=watch.time,
             cost=mass * (cost + normal.shift * total),
@@ -190,6 +188,12 @@ def relaxed_problem(a: Any, b: Any, C: Any, reg: float, rho: tuple) -> RelaxedPr
     finite = namespace.where(small[2] < math.inf, small[2], namespace.full_like(small[2], shift))
     span = float(namespace.max(finite)) - shift
     offsets, level = _normal_form(*map(math.log, masses), shift, reg, *rho)
+    size = level + math.log(max(abs(shift) + span, reg, *(part for part in rho if part < math.inf)))
+    if size > LARGEST_LEVEL:
+        raise ValueError(
+            f"the plan would have a mass of about exp({level:.4g}), which overflows: costs as low as {shift:.4g} pay "
+            f"for making mass at the penalties rho = {rho}; add a constant to C, or raise rho"
+        )
     normal = Problem(small[0] / masses[0], small[1] / masses[1], small[2], shift, span, (*reached, C), kept, 1.0)
     return RelaxedProblem(normal, rho, offsets, level, (a, b, C))
 

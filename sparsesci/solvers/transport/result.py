@@ -14,6 +14,7 @@ from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Result, Status
 
 from .checks import Problem
+from .feasibility import check_problem
 from .point_costs import PointCosts
 from .rows import CUT, row_blocks
 
@@ -27,6 +28,7 @@ ADVICE = {
     Status.NOT_FINITE: "the potentials overflow: reg is too small for costs of this scale; raise reg",
 }
 FORBIDDEN = " (the forbidden arcs, of cost +inf, may leave no plan with these marginals)"
+FAILURES = (Status.MAXITER, Status.STAGNATED, Status.NOT_FINITE)  # for which that no plan exists is a reason
 
 
 class OTGradient(NamedTuple):
@@ -206,13 +208,9 @@ class OTResult(Result):
         dual = float(xp.vdot(problem.a, u)) + float(xp.vdot(problem.b, v)) + problem.shift - reg * total + level
         if status is Status.CONVERGED and not watch.solved(error):
             status = Status.STAGNATED
-        relation = "<=" if watch.solved(error) else ">"
-        figures = f"marginal error {error:.2e} {relation} {watch.goal:.2e} after {watch.nit} iterations"
-        if status.is_success or status is Status.RUNNING:
-            story = f"{status.value}, {figures}{note}"
-        else:
-            forbidden = FORBIDDEN if problem.has_forbidden_arcs else ""
-            story = f"{figures}{note}; {ADVICE[status]}{forbidden}"
+        story = story_of(error, watch, status, note)
+        if status in FAILURES and not check_problem(problem):
+            story += FORBIDDEN
         a, b, C = problem.whole
         return cls(
             x=(problem.full(u + level, 0), problem.full(v + 0, 1)),
@@ -230,6 +228,18 @@ class OTResult(Result):
             C=C,
             shift=problem.shift,
         )
+
+
+def story_of(error: float, watch: Watch, status: Status, note: str = "") -> str:
+    """Return the message of a result; the note follows its figures."""
+    figures = f"{figures_of(error, watch.goal)} after {watch.nit} iterations{note}"
+    ended_well = status.is_success or status is Status.RUNNING
+    return f"{status.value}, {figures}" if ended_well else f"{figures}; {ADVICE[status]}"
+
+
+def figures_of(error: float, goal: float) -> str:
+    """Return the marginal error beside its goal, in words."""
+    return f"marginal error {error:.2e} {'<=' if error <= goal else '>'} {goal:.2e}"
 
 
 def _sums_of(C: Any, a: Any, f: Any, g: Any, shift: float, reg: float) -> tuple:
@@ -260,6 +270,8 @@ def _point_gradients(X: Any, Y: Any, metric: str, P: Any) -> tuple:
     """Return the derivatives of ``sum P_ij c(x_i, y_j)``; 0 for coinciding points where the metric has a kink."""
     namespace = xp.namespace(X, Y)
     if metric == "sqeuclidean":
+        centre = namespace.mean(X, axis=0)  # the sums cancel
+        X, Y = X - centre, Y - centre
         return (
             2 * (namespace.sum(P, axis=1)[:, None] * X - P @ Y),
             2 * (namespace.sum(P, axis=0)[:, None] * Y - P.T @ X),

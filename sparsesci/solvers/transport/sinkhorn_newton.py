@@ -16,9 +16,10 @@ Deviations
 5. `SWEEPS` sweeps of Sinkhorn begin a stage, as in the paper; a column that no listed arc reaches takes the potential
    at which its nearest row reaches it.
 6. The paper damps nothing. Where the plan falls apart into pieces the Hessian has a null vector for each, and nearly
-   null ones where it nearly does: a shift of ``mu ||gradient||_1 b`` (Levenberg) keeps the step finite, and vanishes as
-   fast as the gradient. A column with less than `STARVED` of its mass is held back by what it lacks: by itself it would
-   take a step ``b_j / (P'1)_j`` long, and shorten that of all others.
+   null ones where it nearly does: a shift of ``mu ||gradient||_1 max(b, P'1)`` (Levenberg) keeps the step finite, also
+   of a column that holds far more than its weight and all of a row, and vanishes as fast as the gradient. A column with
+   less than `STARVED` of its mass is held back by what it lacks: by itself it would take a step ``b_j / (P'1)_j`` long,
+   and shorten that of all others.
 7. The line search looks at slopes, not values: on a concave function ``slope(t) >= -slope(0) / 2`` tells that the step
    did not go far beyond the maximum, and is right where values differ by rounding only. A step at whose end the
    function still rises half as steeply is made longer: pieces of the plan that hardly touch have a long way to go.
@@ -274,7 +275,8 @@ class Newton:
         rtol = min(0.1, max(self.error, ENOUGH * goal / self.error))
         x = self.dual.direction(self.at, self.reg, self.gradient, self.mu * self.error, rtol)
         slope = float(vdot(self.gradient, x))
-        t = min(1.0, LONGEST_STEP / float(namespace.max(namespace.abs(x))))
+        longest = float(namespace.max(namespace.abs(x)))
+        t = LONGEST_STEP / longest if longest > LONGEST_STEP else 1.0
         error, g, uphill = self.error, self.at.g, None
         for _ in range(30):
             self._stand(self.dual.at(g + (self.reg * t) * x, self.reg, self.cut))
@@ -338,7 +340,7 @@ class FixedMarginals:
         """Return Newton's direction at the damping mu, in units of reg."""
         b, namespace = self.problem.b, xp.namespace(gradient)
         starved = STARVED * b - at.columns
-        damping = mu * b + namespace.where(starved > 0, starved, 0 * starved)
+        damping = mu * namespace.maximum(b, at.columns) + namespace.where(starved > 0, starved, 0 * starved)
         return direction(self.rows.plan(at, reg), self.problem.a, at.columns, damping, gradient, rtol)
 
     def result(self, at: Scaling, reg: float, status: Status, watch: Watch) -> OTResult:

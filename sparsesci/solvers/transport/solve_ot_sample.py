@@ -53,7 +53,8 @@ def solve_ot_sample(
         that of the points and of a sparse plan; the result is the same to rounding. It takes reg > 0 and the method
         "newton"; ``plan`` is then refused above 10^8 entries, in favour of ``sparse_plan()``.
     workers : int, optional
-        With ``lazy=True``, the threads that share the rows; -1 is one a core.
+        With ``lazy=True``, the threads that share the rows; -1 is one a core. The kernels hold no lock, but the coarse
+        start and what is done between passes is serial: that threads save wall time has not been shown.
 
     Returns
     -------

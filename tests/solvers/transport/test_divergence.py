@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparsesci.solvers import ConvergenceWarning
+from sparsesci.solvers.transport import lazy as lazy_module
 from sparsesci.solvers.transport.divergence import DivergenceResult, sinkhorn_divergence
 from sparsesci.solvers.transport.solve_ot_sample import solve_ot_sample
 
@@ -177,6 +178,27 @@ def test_a_metric_may_be_a_function_and_has_no_gradient_by_points():
     own = sinkhorn_divergence(X, Y, 0.3, metric=lambda X, Y: ((X[:, None] - Y) ** 2).sum(-1))
     assert own.value == pytest.approx(sinkhorn_divergence(X, Y, 0.3).value, rel=1e-9)
     assert own.gradient().X is None and own.gradient().Y is None
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cityblock", lambda X, Y: ((X[:, None] - Y) ** 2).sum(-1)])
+def test_lazy_costs_give_the_divergence_and_the_gradient_of_stored_ones(monkeypatch, metric):
+    monkeypatch.setattr(lazy_module, "BLOCK", 500)
+    X, Y = points(60, 70, 8087)
+    a, b = np.random.default_rng(8089).random(60), np.random.default_rng(8093).random(70)
+    a[3] = 0
+    a /= a.sum()
+    options = {"a": a, "b": b / b.sum(), "metric": metric, "rtol": 1e-11}
+    lazy, stored = (sinkhorn_divergence(X, Y, 0.05, lazy=lazy, **options) for lazy in (True, False))
+    assert lazy.success and lazy.value == pytest.approx(stored.value, rel=1e-9)
+    for one, other in zip(lazy.gradient(), stored.gradient(), strict=True):
+        if other is not None:
+            np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+def test_workers_need_lazy_costs():
+    X, Y = points(5, 6, 8101)
+    with pytest.raises(ValueError, match="workers is 2 and lazy False"):
+        sinkhorn_divergence(X, Y, 0.1, workers=2)
 
 
 def test_what_came_before_saves_the_steps():

@@ -1,11 +1,20 @@
 """Whether forbidden arcs leave a plan: sets of rows that prove the contrary, beside a linear program."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from sparsesci.solvers import solve_ot
-from sparsesci.solvers.transport.feasibility import check_feasible, overfull_rows
+from sparsesci.solvers import (
+    ConvergenceWarning,
+    sinkhorn,
+    sinkhorn_newton,
+    solve_ot,
+    solve_ot_sample,
+    unbalanced_newton,
+)
+from sparsesci.solvers.transport.feasibility import NoPlanError, check_feasible, overfull_rows
 
 
 def has_plan(a, b, allowed):
@@ -85,3 +94,63 @@ def test_an_exact_plan_that_cannot_exist_is_an_error_that_says_why(weights):
     C[:3, 2:] = np.inf  # three rows want two columns, and all hang together
     with pytest.raises(ValueError, match="rows 0, 1, 2 hold"):
         solve_ot(weights, None, C, 0)
+
+
+def half_forbidden():
+    C = np.random.default_rng(8069).random((6, 6))
+    C[:3, 2:] = np.inf  # three rows want two columns, and all hang together
+    return C
+
+
+@pytest.mark.parametrize("hessian", ["exact", "paper"])
+def test_newton_that_ends_without_a_plan_says_that_there_is_none(hessian):
+    with pytest.raises(ValueError, match=r"rows 0, 1, 2 hold 0\.5 of the mass"):
+        sinkhorn_newton(None, None, half_forbidden(), 0.1, hessian=hessian)
+
+
+def test_scaling_that_ends_without_a_plan_says_that_there_is_none(lib):
+    with pytest.raises(ValueError, match=r"rows 0, 1, 2 hold 0\.5 of the mass"):
+        sinkhorn(None, None, lib.array(half_forbidden()), 0.1, maxiter=30)
+
+
+def test_rows_without_weight_do_not_shift_the_names():
+    a = np.array([0, 0.2, 0.2, 0.2, 0.2, 0.2])
+    C = half_forbidden()[[5, 0, 1, 2, 3, 4]]
+    with pytest.raises(ValueError, match=r"rows 1, 2, 3 hold 0\.6 of the mass"):
+        sinkhorn(a, None, C, 0.1, maxiter=30)
+
+
+def test_fixed_marginals_of_the_unbalanced_solver_say_it_too():
+    with pytest.raises(ValueError, match="rows 0, 1, 2 hold"):
+        unbalanced_newton(None, None, half_forbidden(), 0.1, rho=np.inf)
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_metric_that_forbids_too_much_is_told_likewise(lazy):
+    X = np.arange(6.0)[:, None]
+
+    def metric(X, Y):
+        return np.where((X > 2) | (Y.T < 2), (X - Y.T) ** 2, np.inf)
+
+    with pytest.raises(ValueError, match="rows 0, 1, 2 hold"):
+        solve_ot_sample(X, X, 0.5, metric=metric, lazy=lazy)
+
+
+def test_a_solver_that_was_stopped_says_nothing_of_plans():
+    def stop(result):
+        raise StopIteration
+
+    assert "stopped by the callback" in sinkhorn(None, None, half_forbidden(), 0.1, callback=stop).message
+
+
+def test_a_failure_where_a_plan_exists_blames_no_forbidden_arcs():
+    C = np.random.default_rng(8081).random((6, 6))
+    C[0, 0] = np.inf
+    with pytest.warns(ConvergenceWarning, match="raise maxiter") as caught:
+        sinkhorn(None, None, C, 1e-3, maxiter=2)
+    assert "forbidden" not in str(caught[0].message)
+
+
+def test_the_error_travels_between_processes():
+    error = pickle.loads(pickle.dumps(NoPlanError("3, 5", 0.7, 4, 0.5)))
+    assert "rows 3, 5 hold 0.7" in str(error) and (error.rows, error.held, error.taken) == ("3, 5", 0.7, 0.5)

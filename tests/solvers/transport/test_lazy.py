@@ -276,3 +276,45 @@ def test_leaves_are_for_known_metrics_in_few_dimensions():
     X = np.zeros((3, leaves.GROUP))
     assert PointCosts(X, X, "euclidean").has_leaves
     assert not PointCosts(X, X, squares).has_leaves and not PointCosts(np.zeros((3, 9)), X, "euclidean").has_leaves
+
+
+# What an adversary found
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cityblock"])
+def test_the_gradient_between_near_points_of_far_clusters_loses_no_digits(metric):
+    rng = np.random.default_rng(8111)
+    at = 1e6 * rng.standard_normal((3, 2))[np.arange(12) % 3]
+    X, Y = at + 1e-6 * rng.random((2, 12, 2))
+    lazy, stored = (solve_ot_sample(X, Y, 1e3, metric=metric, lazy=lazy).gradient() for lazy in (True, False))
+    np.testing.assert_allclose(lazy.X, stored.X, atol=1e-9)
+    np.testing.assert_allclose(lazy.Y, stored.Y, atol=1e-9)
+
+
+def test_the_gradient_of_squared_distances_does_not_depend_on_where_the_origin_is():
+    X, Y = np.random.default_rng(7919).integers(0, 64, (2, 30, 2)) / 64
+    for lazy in (True, False):
+        here, there = (solve_ot_sample(X + t, Y + t, 0.05, rtol=1e-11, lazy=lazy).gradient() for t in (0, 2.0**28))
+        np.testing.assert_allclose(there.X, here.X, atol=1e-9)
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_weights_of_any_size_are_no_division_by_zero(lazy):
+    rng = np.random.default_rng(7927)
+    X, Y = rng.standard_normal((2, 60, 1)) @ np.ones((1, 3))
+    a, b = 10 ** (-300 * rng.random((2, 60)))
+    result = solve_ot_sample(X, Y, 1e-2, a=a / a.sum(), b=b / b.sum(), lazy=lazy)
+    assert result.success
+
+
+def test_a_column_that_the_hessian_leaves_out_has_its_mass_on_the_diagonal():
+    X, Y, a, _ = clouds(7933)
+    C, g = PointCosts(X, Y, "sqeuclidean"), np.zeros(110)
+    g[7] = -1.2  # beyond the bounds of every leaf
+    form = leaves.LeafRows(C, a, 0.0)
+    at = form.at(g, 1e-2, 300.0)
+    plan = form.plan(at, 1e-2)
+    unit = np.zeros(110)
+    unit[7] = 1.0
+    assert 0 < at.columns[7] < 1e-6 and plan.diagonal()[7] == pytest.approx(at.columns[7], rel=1e-6)
+    np.testing.assert_allclose(plan.product(unit)[7], at.columns[7], rtol=1e-6)

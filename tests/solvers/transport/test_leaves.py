@@ -53,7 +53,7 @@ def test_compiled_passes_repeat_their_references(metric, d):
         (module.leaf_rows, (*given, rows.a, g, reg, CUT, *chunk), [np.empty(n), np.zeros(m)], 1e-12),
         (module.leaf_sums, (*given, f, g, reg, CUT, *chunk), sums, 1e-12),
         (module.leaf_product, (*given, *lists, f, g, reg, v, *chunk), [np.zeros(m)], 3e-6),
-        (module.leaf_diagonal, (*given, *lists, f, g, reg, *chunk), [np.zeros(m)], 3e-6),
+        (module.leaf_diagonal, (*given, *lists, f, g, reg, *chunk), [np.zeros(m), np.zeros(m)], 3e-6),
     ]
     for function, arguments, rooms, rounding in calls:
         (one, found), (other, expected) = both(function, arguments, rooms)

@@ -157,11 +157,11 @@ def test_a_tolerance_below_rounding_is_told(general):
     assert result.status is Status.STAGNATED and result.marginal_error < 1e-11
 
 
-def test_forbidden_arcs_that_leave_no_plan_are_suspected(general):
+def test_forbidden_arcs_that_leave_no_plan_are_an_error_once_the_iteration_has_failed():
     a, b, C = np.array([0.6, 0.4]), np.array([0.5, 0.3, 0.2]), np.ones((2, 3))
     C[0, 1:] = np.inf  # 0.6 must go into 0.5
-    with pytest.warns(ConvergenceWarning, match="forbidden arcs"):
-        assert not sinkhorn_newton(a, b, C, 0.1).success
+    with pytest.raises(ValueError, match=r"rows 0 hold 0\.6 of the mass"):
+        sinkhorn_newton(a, b, C, 0.1)
 
 
 def test_the_callback_sees_every_step_and_may_stop(lib, assign):

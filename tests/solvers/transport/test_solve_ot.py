@@ -72,6 +72,26 @@ def test_an_exact_plan_of_any_mass(general, mass):
     assert result.nit <= 2 and result.cost == pytest.approx(mass * solve_ot(a, b, C, 0).cost, rel=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["random", "plane", "grid", "forbidden", "wide"])
+def test_a_guess_of_the_potentials_leaves_the_assignment_optimal(monkeypatch, kind):
+    monkeypatch.setattr(exact_module, "MANY", 2)
+    rng = np.random.default_rng(7937)
+    X, Y = rng.random((2, 60, 2))
+    if kind == "grid":
+        X, Y = np.round(8 * X), np.round(8 * Y)
+    C = rng.random((60, 60)) if kind == "random" else ((X[:, None] - Y) ** 2).sum(-1)
+    if kind == "wide":
+        C[0, 0] = 1e15  # the guess is rounded to nothing
+    a = b = np.full(60, 1 / 60)
+    expected = C[linear_sum_assignment(C)].mean()
+    if kind == "forbidden":
+        C[rng.random((60, 60)) < 0.3] = np.inf
+        expected = C[linear_sum_assignment(C)].mean()
+    result = solve_ot(a, b, C, 0)
+    assert result.cost == pytest.approx(expected, rel=1e-12)
+    assert_optimal(result, a, b, C)
+
+
 def test_the_first_arcs_of_the_linear_program_may_hold_no_plan(general, monkeypatch):
     monkeypatch.setattr(exact_module, "NEAR_ARCS", -0.5)  # those of the largest flow alone
     a, b, C = general(9, 7, 6827)

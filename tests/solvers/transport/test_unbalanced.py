@@ -328,6 +328,19 @@ def test_fixed_marginals_need_equal_masses(solver, unequal):
         solver(*unequal(5, 4, 7297), 0.1, rho=INF)
 
 
+@pytest.mark.parametrize("rho", [1.0, (0.5, 3.0)])
+def test_costs_so_far_below_zero_that_the_mass_overflows_are_an_error_that_says_so(solver, unequal, rho):
+    a, b, C = unequal(6, 5, 8009)
+    with pytest.raises(ValueError, match=r"would have a mass of about exp\(.*add a constant to C, or raise rho"):
+        solver(a, b, C - 1e6, 0.05, rho=rho)
+
+
+def test_a_mass_just_below_what_can_be_written_is_no_error(solver, unequal):
+    a, b, C = unequal(6, 5, 8011)
+    result = solver(a, b, C - 1300, 0.05, rho=1.0)
+    assert result.success and 1e250 < result.cost / -1300 < np.inf and np.isfinite(result.value)
+
+
 # Partial mass
 
 
@@ -377,6 +390,42 @@ def test_the_gradient_of_a_partial_problem_is_that_of_differences(unequal):
 def test_moving_everything_is_the_whole_problem(general, reg):
     a, b, C = general(8, 6, 7351)
     np.testing.assert_allclose(partial_ot(a, b, C, reg, 1.0).plan, solve_ot(a, b, C, reg).plan, atol=1e-9)
+
+
+@pytest.mark.parametrize("mass", [1e-3, 1e-9, 1e-12, 1e-100])
+def test_a_small_mass_without_entropy_is_moved_to_all_digits(mass):
+    a, b, C = np.full(6, 0.7), np.full(5, 0.8), np.random.default_rng(8017).random((6, 5))
+    result = partial_ot(a, b, C, 0, mass)
+    assert result.success and result.plan.sum() / mass == pytest.approx(1, rel=1e-12)
+    assert result.cost / mass == pytest.approx(C.min(), rel=1e-12)
+    assert result.price == pytest.approx(C.min(), rel=1e-9)
+    np.testing.assert_array_equal(result.a, a)
+
+
+def test_the_error_of_a_partial_plan_is_relative_to_the_mass_that_is_moved(unequal):
+    a, b, C = unequal(9, 7, 8039)
+    result = partial_ot(a, b, C, 0.05, 1e-4)
+    assert result.success and result.marginal_error <= 1e-9
+    assert abs(result.plan.sum() / 1e-4 - 1) <= result.marginal_error
+    assert f"marginal error {result.marginal_error:.2e} <= 1.00e-09" in result.message
+
+
+@pytest.mark.parametrize("mass", [1e-9, 1e-12, 1e-100])
+def test_a_mass_that_is_lost_in_rounding_is_no_success(unequal, mass):
+    a, b, C = unequal(9, 7, 8053)
+    with pytest.warns(ConvergenceWarning, match=r"mass is .* of the weights.*relax rtol to"):
+        result = partial_ot(a, b, C, 0.05, mass)
+    assert not result.success and result.marginal_error > 1e-9
+
+
+@pytest.mark.parametrize("reg", [0.0, 0.05])
+def test_a_mass_that_forbidden_arcs_do_not_let_through_is_an_error_that_says_how_much_they_do(reg):
+    C = np.random.default_rng(8059).random((4, 5))
+    C[1:, 1:] = INF  # three rows reach one column alone
+    a, b = np.full(4, 0.5), np.full(5, 0.3)
+    assert partial_ot(a, b, C, reg, 0.7).plan.sum() == pytest.approx(0.7)
+    with pytest.raises(ValueError, match=r"mass is 0.9, and no more than 0.8 .* rows 1, 2, 3 .* columns of mass 0.3"):
+        partial_ot(a, b, C, reg, 0.9)
 
 
 @pytest.mark.parametrize("mass", [0.0, -1.0, 2.1, np.nan, np.inf])

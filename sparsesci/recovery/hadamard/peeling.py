@@ -88,8 +88,9 @@ def noise_levels(
     parts = 2 if is_complex else 1
     variance = noise_std**2 / n_bins / parts
     chance = NOISE_PROBABILITY / (n_groups * n_bins)
-    # As if the weights of the groups were known. They are estimated: of pure noise more than this chance passes (3 times
-    # as much at 20 offsets, 10 at 9, for a chance of 1e-4); what is wrong is peeled again. Being strict costs samples.
+    # As if the weights of the groups were known. They are estimated: of pure noise more than this chance passes (3
+    # times as much at 20 offsets, 11 at 9, for a chance of 1e-4); what is wrong is peeled again. Strictness
+    # costs samples.
     confirmed = float(fdtri(parts, parts * (n_groups - 1) * max(n_offsets - 1, 1), 1 - chance))
     return Levels(
         empty=variance * (parts * n_offsets if is_bold else float(chdtri(parts * n_offsets, chance))),

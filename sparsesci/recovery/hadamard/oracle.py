@@ -40,7 +40,13 @@ class Table:
     def total_with(self, words: np.ndarray) -> int:
         """Return how many points will have been read after these."""
         points = words[:, 0].astype(np.int64)
-        return self.n_samples + len(np.unique(points[~self._is_read[points]]))
+        return self.n_samples + len(_sorted_unique(points[~self._is_read[points]])[0])
+
+    def whole(self) -> np.ndarray:
+        """Return all values (2^n,)."""
+        self._is_read[:] = True
+        validate.finite(self.values, "f")
+        return self.values
 
 
 class Oracle:
@@ -69,6 +75,10 @@ class Oracle:
             self._known = np.concatenate((self._known, keys[new]))[order]
             self._values = np.concatenate((self._values, fresh))[order]
         return values[inverse]
+
+    def whole(self) -> np.ndarray:
+        """Return f at all points (2^n,)."""
+        return self(np.arange(1 << self.n, dtype=np.uint64).reshape(-1, 1))
 
     @property
     def n_samples(self) -> int:

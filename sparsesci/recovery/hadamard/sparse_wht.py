@@ -37,7 +37,7 @@ from .result import WHTResult
 
 METHODS = ("auto", "dense", "noiseless", "robust", "coded", "regression")
 SAMPLINGS = ("random", "blocks")
-DENSE_SHARE = 8  # a table is searched for a sparse spectrum until this part of it has been read
+DENSE_SHARE = 32  # a table is searched for a sparse spectrum until this part of it has been read
 MOST_SAMPLES = 1 << 22
 
 
@@ -80,7 +80,7 @@ def sparse_wht(
         "dense" transforms all 2^n values, and keeps what is above the noise. "noiseless", "robust" and "coded" are
         the three variants of SPRIGHT: with n - b + 1 offsets, with several such blocks, with a random linear code.
         "regression" is for incomplete tables. "auto" is "regression" for a pair, "coded" for a function (without
-        noise the same as "noiseless"); of an array it reads an eighth for an exactly sparse spectrum, and else is
+        noise the same as "noiseless"); of an array it reads a 32nd part for an exactly sparse spectrum, and else is
         "dense".
     max_order : int, optional
         The most variables of an interaction, where it is known: fewer offsets do, and n may be larger. At most 4

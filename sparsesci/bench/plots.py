@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .compare import work
 from .record import Record, Row, Table
-from .report import digits, short
+from .report import digits, short, size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ BAR, FRAME, MARGIN = 0.28, 1.2, 1.0  # inches of height: for a bar, around the b
 CURVES = 3.6  # inches of height of a panel of curves
 GREYS, MARKERS = ("#8a8f98", "#5d6269", "#b0b5bd", "#3d4147"), "osD^vP"
 LEAST_ERROR = 1e-17  # what an error of zero is drawn as, on a logarithmic axis
-TIME_COLUMN, WORK_COLUMN = 58, 138  # points from the axes to the right ends of the two columns of figures
+TIME_COLUMN, WORK_COLUMN = 58, 148  # points from the axes to the right ends of the two columns of figures
 PRECONDITIONER = {"none": "no preconditioner", "jacobi": "Jacobi", "ilu0": "ILU(0)"}
 
 
@@ -114,7 +114,7 @@ def _style(*, is_ours: bool, is_solved: bool) -> dict[str, Any]:
 def _subtitle(table: Table) -> str:
     systems = "1 system" if table.length == 1 else f"{table.length} systems in sequence"
     preconditioner = PRECONDITIONER.get(table.preconditioner, table.preconditioner)
-    parts = f"n = {table.shapes[0][0]}", systems, preconditioner, f"error ≤ {short(table.goal)}"
+    parts = f"n = {size(table.shapes[0][0])}", systems, preconditioner, f"error ≤ {short(table.goal)}"
     return ", ".join(filter(None, parts))
 
 

@@ -26,6 +26,7 @@ class Repeat:
     reached: list[bool] = field(default_factory=list)  # whether the error is at most the goal
     claimed: list[bool] = field(default_factory=list)  # whether the solver said so
     counts: list[dict[str, int]] = field(default_factory=list)
+    oracle_seconds: list[float] = field(default_factory=list)  # CPU time of a system's own function, in no other time
 
 
 @dataclass

@@ -40,6 +40,7 @@ def tables(record: Record) -> Iterator[Any]:
         yield Text.assemble((table.problem, "bold"), (f"  {table.says}\n{question(table)}", "dim"))
         yield _result_table(table)
         yield from (Text(f"  {note}", style="dim") for row in table.rows for note in notes(table, row))
+        yield from (Text(f"  {note}", style="dim") for note in oracle_notes(table))
         yield Text("")
     if record.tables:
         yield Text("ms: CPU time per system, median over the repeats; x: as a multiple of the best of ours", "dim")
@@ -78,7 +79,7 @@ def _cells(table: Table, row: Row, ours: Row | None) -> list[str]:
 
 def question(table: Table) -> str:
     """Return what was to be solved in one line: size, systems, preconditioner, goal, parameters."""
-    n = table.shapes[0][0]
+    n = size(table.shapes[0][0])
     systems = "1 system" if table.length == 1 else f"{table.length} systems"
     parameters = ", ".join(f"{name} {value}" for name, value in table.parameters.items() if name not in ("n", "length"))
     preconditioner = f", preconditioner {table.preconditioner}" if table.preconditioner else ""
@@ -103,10 +104,23 @@ def notes(table: Table, row: Row) -> Iterator[str]:
         yield f"{row.solver}: used {cpu / wall:.1f} cores at once, though one was asked for"
 
 
+def oracle_notes(table: Table) -> Iterator[str]:
+    """Yield how long the function took that stands in place of a matrix, where there is one."""
+    seconds = [second for row in table.rows for repeat in row.repeats for second in repeat.oracle_seconds]
+    if seconds:
+        low, high = digits(1e3 * min(seconds)), digits(1e3 * max(seconds))
+        yield f"not in the times: the function itself, {low} to {high} ms a system"
+
+
 def digits(number: float) -> str:
     """Return three significant digits without an exponent: 0.0123, 4.56, 78.9, 1234."""
     decimals = next((places for bound, places in ((100, 0), (10, 1), (1, 2), (0.1, 3)) if number >= bound), 4)
     return f"{number:.{decimals}f}"
+
+
+def size(n: int) -> str:
+    """Return a number of unknowns; a power of two as one, from 2^20 on."""
+    return f"2^{n.bit_length() - 1}" if n >= 1 << 20 and n.bit_count() == 1 else str(n)
 
 
 def short(number: float) -> str:

@@ -3,6 +3,7 @@
 from . import (
     convection_diffusion,
     darcy,
+    hadamard_sparse,
     heat,
     helmholtz,
     many_rhs,
@@ -36,6 +37,7 @@ PROBLEMS = {
         transport_mixture,
         transport_clouds,
         transport_sweep,
+        hadamard_sparse,
     )
     for problem in module.PROBLEMS
 }

@@ -2,10 +2,12 @@
 
 from . import (
     bicgstab,
+    dense_wht,
     gcrodr,
     pot_emd,
     pot_sinkhorn,
     pyamg_multigrid,
+    qsft,
     regot,
     scipy_bicgstab,
     scipy_cg,
@@ -18,6 +20,8 @@ from . import (
     sinkhorn,
     sinkhorn_newton,
     solve_sequence,
+    sparse_transform,
+    sparse_wht,
     tuned_ssor,
 )
 
@@ -42,6 +46,10 @@ SOLVERS = {
         pot_sinkhorn,
         pot_emd,
         regot,
+        sparse_wht,
+        dense_wht,
+        qsft,
+        sparse_transform,
     )
     for solver in module.SOLVERS
 }

@@ -78,11 +78,13 @@ def random_bases(n: int, rng: np.random.Generator, n_groups: int = N_GROUPS) -> 
 def block_bases(n: int, b: int, n_groups: int = N_GROUPS) -> list[Basis]:
     """Return the unit vectors, from bit 0 on for the first group, from bit b on for the second, and so on.
 
+    Where there are fewer than ``b n_groups`` bits the groups begin as far apart as can be, and share some.
     Every group then reads contiguous or evenly strided samples, but indices that differ in few bits may share their bin
     in all groups: right for uniformly random supports.
     """
     units = words.from_bits(np.eye(n, dtype=bool))
-    return [Basis(*2 * (np.roll(units, -c * b, axis=0),)) for c in range(n_groups)]
+    starts = [c * min(b * n_groups, n) // n_groups for c in range(n_groups)]
+    return [Basis(*2 * (np.roll(units, -start, axis=0),)) for start in starts]
 
 
 def make_hashing(bases: list[Basis], b: int, codes: np.ndarray) -> Hashing:

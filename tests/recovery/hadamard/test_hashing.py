@@ -130,3 +130,9 @@ def test_offsets_of_lists_are_the_same_for_all_groups():
     for c in range(3):
         np.testing.assert_array_equal(hashed.offsets[c], shifts)
         np.testing.assert_array_equal(hashed.hashes[c], bases[c].vectors[:3])
+
+
+def test_blocks_of_more_than_a_third_of_the_bits_are_three_different_ones():
+    bases = hashing.block_bases(20, 10)
+    blocks = {tuple(sorted(basis.vectors[:10, 0].tolist())) for basis in bases}
+    assert len(blocks) == 3

@@ -38,12 +38,12 @@ def fwht(
     ----------
     x : array_like
         Real or complex. float32, float64 and their complex kin are kept, float16 becomes float32, integers and booleans
-        float64. NaN and Inf are not looked for, as in `scipy.fft`: they spread to the whole of their own transform, and
-        to no other.
+        float64. NaN and Inf are not looked for, as in ``scipy.fft``: they spread to the whole of their own transform,
+        and to no other.
     axis : int
         The axis that is transformed; its length is a power of two (1 included).
     norm : {"backward", "ortho", "forward"}
-        As in `scipy.fft`: the factor 1/n belongs to `ifwht`, ``1 / sqrt(n)`` to both, or 1/n to `fwht`.
+        As in ``scipy.fft``: the factor 1/n belongs to `ifwht`, ``1 / sqrt(n)`` to both, or 1/n to `fwht`.
     order : {"natural", "dyadic", "sequency"}
         Which row of the transform stands where: row j has the signs ``(-1)^<j, k>`` (Hadamard), ``(-1)^<bitrev(j), k>``
         (Paley), or ``(-1)^<bitrev(gray(j)), k>`` with ``gray(j) = j ^ (j >> 1)``, which has j changes of sign (Walsh).
@@ -71,7 +71,7 @@ def fwht(
     See Also
     --------
     ifwht : The inverse.
-    HadamardOperator : The same as a `scipy.sparse.linalg.LinearOperator`.
+    HadamardOperator : The same as a ``scipy.sparse.linalg.LinearOperator``.
 
     References
     ----------

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def HadamardOperator(n: int, *, norm: str = "ortho", order: str = "natural", dtype: Any = float) -> LinearOperator:
-    """Return the n x n Walsh-Hadamard matrix as a `scipy.sparse.linalg.LinearOperator`.
+    """Return the n x n Walsh-Hadamard matrix as a ``scipy.sparse.linalg.LinearOperator``.
 
-    A function, not a class: `scipy.sparse.linalg` is imported when it is called. The matrix is real and symmetric in
+    A function, not a class: ``scipy.sparse.linalg`` is imported when it is called. The matrix is real and symmetric in
     every order, so the operator is its own adjoint, and with ``norm="ortho"`` its own inverse.
 
     Parameters

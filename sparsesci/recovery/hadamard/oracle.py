@@ -118,7 +118,7 @@ class Oracle:
 
 
 def _sorted_unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the different keys, sorted, and where each key is among them; faster than `numpy.unique`, which hashes."""
+    """Return the different keys, sorted, and where each key is among them (``numpy.unique`` hashes, and is slower)."""
     order = np.argsort(keys)
     ordered = keys[order]
     is_new = np.ones(len(keys), bool)

@@ -58,7 +58,7 @@ def fit_incomplete(
         The most coefficients that are returned.
     rng : optional
         Which samples the strengths of the variables are learned from first, where there are more than 500; see
-        `numpy.random.default_rng`.
+        ``numpy.random.default_rng``.
 
     Returns
     -------

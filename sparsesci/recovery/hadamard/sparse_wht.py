@@ -91,7 +91,7 @@ def sparse_wht(
     index : {"uint64", "bits"}
         What a function is called with: numbers (q,) or boolean rows (q, n).
     rng : optional
-        For the points that are read; see `numpy.random.default_rng`.
+        For the points that are read; see ``numpy.random.default_rng``.
     workers : int, map-like or Dask client, optional
         Who evaluates batches of 65,536 points.
     callback : callable, optional

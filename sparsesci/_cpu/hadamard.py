@@ -353,8 +353,7 @@ def fwht(x, out, scale, spread, n_parts):
         source = none
 
     def run(phase, *arguments):
-        for _ in spread(lambda part: phase(part, n_parts, *arguments), range(n_parts)):
-            pass  # the phase is over when every part has answered
+        list(spread(lambda part: phase(part, n_parts, *arguments), range(n_parts)))  # over when every part has answered
 
     stride = target.size // (x.shape[0] * n)  # entries from one row of the transformed axis to the next
     end = stride * n

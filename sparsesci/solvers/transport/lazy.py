@@ -27,7 +27,7 @@ import numpy as np
 
 from sparsesci._lib import xp
 from sparsesci._lib.iterate import Watch
-from sparsesci._lib.parallel import n_workers, worker_map
+from sparsesci._lib.parallel import n_workers, thread_limit, worker_map
 
 from .checks import Problem, marginal_watch, regularisation, starting_potential
 from .leaves import LeafRows, cut_order
@@ -67,7 +67,7 @@ def solve_lazily(
     problem = point_problem(a, b, X, Y, metric)
     g = starting_potential(potentials, problem)
     watch = marginal_watch(rtol, 200 if maxiter is None else maxiter, callback)
-    with worker_map(workers) as run:
+    with thread_limit(1), worker_map(workers) as run:  # threads of BLAS would only wait: its products are small
         rows = _rows(problem, run, n_chunks)
         first = math.inf
         if g is None and math.prod(problem.C.shape) >= 4 * COARSE**2:

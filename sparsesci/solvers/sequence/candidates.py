@@ -23,6 +23,23 @@ from ..krylov.recycled_cg import recycled_cg
 from ..krylov.recycled_minres import recycled_minres
 from ..krylov.ssor import ssor_preconditioner
 from .amg import amg_preconditioner
+from .beliefs import (
+    CALL_SECONDS,
+    DOUBT,
+    FEWER_ITERATIONS,
+    HOPED_ITERATIONS,
+    ITERATIONS,
+    JACOBI_ITERATION,
+    JACOBI_ITERATIONS,
+    LEAST_ITERATIONS,
+    PRODUCTS_AN_ITERATION,
+    SETUP,
+    STALE_ITERATIONS,
+    cost_of_amg,
+    cost_of_lu,
+    iterations,
+    pays_for_conversion,
+)
 from .cost import Cost
 from .system import Kind, System
 
@@ -55,28 +72,6 @@ LEARNS, LEARNS_OMEGA = 0.35, 0.5  # to what part of its first cost a method that
 MANY_ITERATIONS = 25  # with a kept preconditioner: beyond, the directions that it has lost are worth recycling
 SLACKENS = 1.03  # a pace from one measurement to the next, until one of them confirms it
 LEAST_ITERATING = 0.1  # of the seconds of a solve: clocks are not exact
-MOST_ENTRIES = 4e8  # of LU factors: 5 GB
-
-# Beliefs in products with A.
-ITERATIONS, HOPED_ITERATIONS = 100, 20
-FEWER_ITERATIONS = {"bicgstab": 0.7}  # each of them has two products
-JACOBI_ITERATIONS, JACOBI_ITERATION = 2.5, 0.6  # against those with incomplete factors: how many, and how dear
-PRODUCTS_AN_ITERATION = {
-    "gcrodr": 7,
-    "gmres": 7,
-    "recycled_cg": 5,
-    "cg": 4,
-    "recycled_minres": 9,
-    "minres": 5,
-    "bicgstab": 8,
-    "direct": 7,
-}
-SETUP = {"none": 0, "jacobi": 5, "ssor": 15, "ilu0": 15, "ic0": 12, "amg": 800}
-AMG_CYCLE = 25
-FACTOR_ROW, FACTOR_MULTIPLICATION, FACTOR_ENTRY = 1000, 0.2, 1.2  # each divided by the entries of A
-CACHED_ENTRIES, FACTOR_ENTRY_UNCACHED = 2e6, 2.2  # of matrices beyond, each solve reads all from memory
-STALE_ITERATIONS = 6
-CALL_SECONDS = 3e-4  # of Python, whatever the size
 
 
 @dataclass
@@ -136,9 +131,11 @@ class Candidate:
             self.M = self.make(A)
         self.made_for, self.is_converted = matrix, False
 
-    def convert(self, dtype: Any) -> bool:
-        """Convert factors that are to serve a later matrix, if that has not been done; return whether it was."""
+    def convert(self, dtype: Any, n_to_come: float) -> bool:
+        """Convert factors if so many solves to come, with later matrices, pay for it; return whether that was done."""
         if self.preconditioner != "lu" or self.is_converted:
+            return False
+        if not pays_for_conversion(n_to_come * (self.last_nit or STALE_ITERATIONS), self.M.n_entries):
             return False
         self.M.kernel_arguments(dtype)
         self.is_converted = True
@@ -189,7 +186,8 @@ def candidates_for(
     lu, fits = cost_of_lu(system, product) if any(p == "lu" for _, p in pairs) else (None, True)
     if not fits:
         pairs = [pair for pair in pairs if pair[1] != "lu"] or pairs  # who asks for nothing else may have more memory
-    made = [candidate(m, p, preconditioner, lu, product) for m, p in pairs]
+    usual = iterations(system) if len(pairs) > 1 else ITERATIONS
+    made = [candidate(m, p, preconditioner, system, product, lu, usual) for m, p in pairs]
     return {one.name: one for one in made}
 
 
@@ -227,8 +225,10 @@ def has_amg(kind: Kind) -> bool:
     return find_spec("pyamg") is not None and kind.dtype in ("float64", "complex128")
 
 
-def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, product: float) -> Candidate:
-    """Return a candidate with the beliefs about its cost; ``lu`` is that of complete factors."""
+def candidate(
+    method: str, preconditioner: str, given: Any, system: System, product: float, lu: Cost | None, usual: float
+) -> Candidate:
+    """Return a candidate with the beliefs about its cost, by that of complete factors and by the usual iterations."""
     if preconditioner == "given":
         is_factory = callable(given) and not hasattr(given, "shape")
         make = given if is_factory else lambda A: given
@@ -239,32 +239,19 @@ def candidate(method: str, preconditioner: str, given: Any, lu: Cost | None, pro
     if preconditioner == "lu":
         is_kept = method != "direct"
         cost = replace(lu) if is_kept else Cost(lu.setup, lu.column, hope=lu.column)
+        return Candidate(method, preconditioner, make, cost, seconds_per_iteration=an_iteration)
+    if preconditioner == "amg":
+        cost, an_iteration = cost_of_amg(system)
     else:
         often = FEWER_ITERATIONS.get(method, 1.0) * (JACOBI_ITERATIONS if is_jacobi else 1.0)
-        each, usual, hoped = an_iteration, often * ITERATIONS, often * HOPED_ITERATIONS
-        if preconditioner == "amg":
-            each, usual, hoped = AMG_CYCLE * product + 2e-4, 15, 8
-        column = CALL_SECONDS + usual * each
-        stale = column if preconditioner in KEPT else math.inf
+        counts = often * usual, often * min(usual, HOPED_ITERATIONS), LEAST_ITERATIONS
+        column, hope, least = (CALL_SECONDS + n * an_iteration for n in counts)
         learns = LEARNS if METHODS[method][1] else LEARNS_OMEGA if preconditioner == "ssor" else 1.0
         setup = SETUP.get(preconditioner, 15) * product
-        cost = Cost(setup, column, stale, CALL_SECONDS + hoped * each, learns, draws=preconditioner == "ssor")
+        cost = Cost(setup, column, hope=hope, least=least, learns=learns, draws=preconditioner == "ssor")
+    if method in DEFINITE_ONLY and not system.kind.is_dominant:
+        cost.setup, cost.column = DOUBT * cost.setup, DOUBT * cost.column
     return Candidate(method, preconditioner, make, cost, seconds_per_iteration=an_iteration)
-
-
-def cost_of_lu(system: System, product: float) -> tuple[Cost, bool]:
-    """Return what complete factors are believed to cost, by their fill, and whether they fit into memory."""
-    A, n, form = system.A, system.kind.n, system.kind.form
-    if form in ("map", "device"):
-        where = "are not known" if form == "map" else "are not in host memory"
-        raise TypeError(f"a factorisation needs the entries of A, which {where}: choose another method")
-    n_entries = n * n if form == "dense" else max(A.nnz, 1)
-    size, multiplications = system.factor_size
-    setup = product * (FACTOR_ROW * n + FACTOR_MULTIPLICATION * multiplications) / n_entries
-    an_entry = FACTOR_ENTRY if n_entries > CACHED_ENTRIES or size < CACHED_ENTRIES else FACTOR_ENTRY_UNCACHED
-    solve = product * an_entry * size / n_entries
-    stale = CALL_SECONDS + STALE_ITERATIONS * (solve + 4 * product)
-    return Cost(setup, solve, stale, hope=stale), size <= MOST_ENTRIES
 
 
 def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, maxiter: int):
@@ -273,6 +260,7 @@ def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, 
     tolerances = {"rtol": rtol, "atol": atol, "maxiter": maxiter}
     if function is bicgstab:
         return bicgstab(system.operator, system.b, x0, M=one.M, **tolerances)
+    M = one.M.matvec if one.preconditioner == "lu" and not one.is_converted else one.M
     if one.preconditioner in KEPT:
         n_recycle = 10 if one.last_nit > MANY_ITERATIONS else 0
     now = (system.matrix, one.made_for)
@@ -280,7 +268,7 @@ def solve(one: Candidate, system: System, x0: Any, *, rtol: float, atol: float, 
         system.operator,
         system.b,
         x0,
-        M=one.M,
+        M=M,
         n_recycle=n_recycle,
         recycle=one.recycle,
         same_operator=one.recycle is not None and now == one.recycled_for,

@@ -42,6 +42,8 @@ class Cost:
         A right-hand side with that of an earlier matrix; infinite for a method that does not keep it.
     hope : float
         What a right-hand side may come down to.
+    least : float
+        Below which no hope falls before the first measurement, however long ago that was believed.
     learns : float
         By how much a right-hand side may become cheaper in the first systems; 1 for a method that learns nothing.
     n_trials : int
@@ -56,6 +58,7 @@ class Cost:
     column: float
     stale: float = math.inf
     hope: float = 0.0
+    least: float = 0.0
     learns: float = 1.0
     n_trials: int = 0
     rests_until: int = 0
@@ -94,11 +97,13 @@ class Cost:
         hope = self.hope
         if self.stale < math.inf:
             hope = min(self.setup + self.column, self._young, self.stale)
-        return hope * 0.5 ** ((n_systems - self._last_used) / FORGETS_AFTER)
+        hope *= 0.5 ** ((n_systems - self._last_used) / FORGETS_AFTER)
+        return hope if self.n_trials else max(hope, self.least)
 
     def take_over(self, other: Cost) -> None:
         """Believe what is known of another method with the same preconditioner, as long as that is not old."""
         self.setup, self.column, self.n_trials = other.setup, other.column, other.n_trials
+        self._spent, self._served = other._spent, other._served  # or it would pay to make the preconditioner anew
 
     def learn_setup(self, seconds: float) -> None:
         """Learn what making the preconditioner cost."""

@@ -1,9 +1,9 @@
 """The size of complete factors, before they are made.
 
 On a graph like that of a grid in the plane, whose bandwidth w after Cuthill-McKee is about the square root of its
-size, factors under a minimum degree ordering have about ``n (11 log2(w) - 34)`` entries, and ``3 n w log2(w)``
-multiplications make them (the constants are those of the five-point grids of 64^2 to 512^2). On all other graphs the
-columns are counted, without making them:
+size, factors under a minimum degree ordering have about ``n (11 log2(w) - 34)`` entries, and ``1.5 n w log2(w)``
+multiplications make them (the constants are those of the five-point grids of 64^2 to 1000^2). On all other graphs the
+columns are counted, without making them: a column of L with c entries takes c^2 multiplications.
 
 Gilbert, Ng, Peyton, *An efficient algorithm to compute row and column counts for sparse Cholesky factorization*, SIAM
 J. Matrix Anal. Appl. 15 (1994) 1075-1091. Row i of the factor is a subtree of the elimination tree; the counts follow
@@ -22,18 +22,22 @@ from sparsesci._lib.dispatch import kernel
 LIKE_A_PLANE = 2.0  # w^2 / n of a square grid is 1
 
 
-def factor_size(A: Any) -> tuple[float, float]:
+def factor_size(A: Any, w: int) -> tuple[float, float]:
     """Return about how many entries L and U have together, and how many multiplications make them.
 
-    For a CSR matrix A whose rows are not exchanged; where its pattern is not symmetric, that of ``A + A^T`` is taken,
-    and pivoting may fill more.
+    For a CSR matrix A of bandwidth w whose rows are not exchanged; where its pattern is not symmetric, that of
+    ``A + A^T`` is taken, and pivoting may fill more.
     """
-    n, w = A.shape[0], bandwidth(A)
-    if w**2 <= LIKE_A_PLANE * n:
-        depth = math.log2(w + 1)
-        return 2.0 * n * min(w + 1, max(4.0, 5.5 * depth - 17)), 3.0 * n * (w + 1) * max(1.0, depth)
+    if w**2 <= LIKE_A_PLANE * A.shape[0]:
+        return in_a_plane(A.shape[0], w)
     counts = column_counts_of(A)
-    return float(2 * counts.sum()), float(2 * (counts**2).sum())
+    return float(2 * counts.sum()), float((counts**2).sum())
+
+
+def in_a_plane(n: int, w: int) -> tuple[float, float]:
+    """Return the same for a graph of n nodes and bandwidth w that is like that of a grid in the plane."""
+    depth = math.log2(w + 1)
+    return 2.0 * n * min(w + 1, max(4.0, 5.5 * depth - 17)), 1.5 * n * (w + 1) * max(1.0, depth)
 
 
 def bandwidth(A: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,8 +13,9 @@ import numpy as np
 from sparsesci._lib import validate, xp
 from sparsesci._lib.operator import Operator, csr_arrays
 
-from .fill import factor_size
+from .fill import bandwidth, factor_size
 
+ROUNDING = 20  # times eps: to how much a row of a matrix adds up that should add up to nothing
 N_PROBES = 2  # random vectors that tell a symmetric map of which only products are known
 
 
@@ -50,7 +52,16 @@ class System:
     def factor_size(self) -> tuple[float, float]:
         """Entries of complete factors of A, and the multiplications that make them; found when first asked for."""
         n = self.kind.n
-        return (n * n, n**3 / 3) if self.kind.form == "dense" else factor_size(self.A)
+        return (n * n, n**3 / 3) if self.kind.form == "dense" else factor_size(self.A, self._bandwidth)
+
+    @property
+    def n_levels(self) -> float:
+        """About how many levels the graph of a sparse A has: how many steps lead from one of its ends to the other."""
+        return self.kind.n / max(1, self._bandwidth)
+
+    @cached_property
+    def _bandwidth(self) -> int:
+        return bandwidth(self.A)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,8 @@ class Kind:
         Exactly, or for a map as far as random vectors can tell.
     has_positive_diagonal : bool
         Necessary for a definite matrix; taken as True for a map.
+    outweighed : float
+        The largest ``sum_j |a_ij| / |a_ii|`` over all other j, of all rows; infinite for a map.
     has_constant_diagonal : bool
         Then Jacobi is no preconditioner; taken as False for a map.
     """
@@ -78,7 +91,16 @@ class Kind:
     form: str
     is_hermitian: bool
     has_positive_diagonal: bool
+    outweighed: float = math.inf
     has_constant_diagonal: bool = False
+
+    @property
+    def is_dominant(self) -> bool:
+        """Whether no row outweighs its diagonal entry, up to rounding.
+
+        A Hermitian matrix with a positive diagonal is then definite, or singular, by Gershgorin's theorem.
+        """
+        return self.outweighed < math.inf and bool(self.outweighed <= 1 + ROUNDING * np.finfo(self.dtype).eps)
 
 
 class Looking:
@@ -110,7 +132,8 @@ class Looking:
         n, dtype, form = b.shape[0], xp.dtype_name(b.dtype), form_of(A, b)
         known = self._kind
         if known is None or (known.n, known.dtype, known.form) != (n, dtype, form):
-            self._kind = Kind(n, dtype, form, *symmetry(A, operator, b, form), has_constant_diagonal(A, form))
+            seen = *symmetry(A, operator, b, form), outweighed(A, form), has_constant_diagonal(A, form)
+            self._kind = Kind(n, dtype, form, *seen)
         return System(A, b, operator, self.n_matrices, self._kind)
 
 
@@ -171,6 +194,18 @@ def symmetry(A: Any, operator: Operator, b: Any, form: str) -> tuple[bool, bool]
         is_hermitian = np.abs(A - A.conj().T).max() <= 10 * np.finfo(b.dtype).eps * np.abs(A).max()
         return bool(is_hermitian), bool((A.diagonal().real > 0).all())
     return probes_symmetric(operator, b), True
+
+
+def outweighed(A: Any, form: str) -> float:
+    """Return by how much rows outweigh their diagonal entries, as in `Kind`; infinite where entries are not known."""
+    if form not in ("sparse", "dense") or A.dtype.kind not in "fc":
+        return math.inf
+    d = np.abs(A.diagonal())
+    # Not abs(A): SciPy sorts A for that, which is not ours.
+    sizes = type(A)((np.abs(A.data), A.indices, A.indptr), shape=A.shape) if form == "sparse" else np.abs(A)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        largest = float(((sizes @ np.ones_like(d) - d) / d).max())
+    return max(largest, 0.0) if largest < math.inf else math.inf
 
 
 def has_constant_diagonal(A: Any, form: str) -> bool:

@@ -32,9 +32,9 @@ from ..krylov.omega_tuner import OmegaTuner
 from ..krylov.recycle import RecycleSpace, check_recycle
 from ..krylov.result import KrylovResult, failures_are_handled
 from ..krylov.ssor import ssor_preconditioner
+from .beliefs import PRODUCTS_AN_ITERATION
 from .candidates import (
     DEFINITE_ONLY,
-    PRODUCTS_AN_ITERATION,
     VARIABLES,
     Candidate,
     candidates_for,
@@ -168,7 +168,7 @@ class Walk:
         attempts: list[Attempt] = []
         best, method, least, part = None, "", math.inf, 1.0
         for one, seconds in self._turns(system, outlook):  # 3, 4
-            attempt, result = self._attempt(one, system, outlook.sharing, x0, seconds, part)
+            attempt, result = self._attempt(one, system, outlook, x0, seconds, part)
             attempts.append(attempt)
             if attempt.status.is_success:
                 self._guess.learn(result.x)
@@ -224,13 +224,13 @@ class Walk:
                 yield one, math.inf
 
     def _attempt(
-        self, one: Candidate, system: System, sharing: float, x0: Any, seconds: float, part: float
+        self, one: Candidate, system: System, outlook: Outlook, x0: Any, seconds: float, part: float
     ) -> tuple[Attempt, KrylovResult]:
         """Let one method try for so many seconds; learn what that cost, given what part of the way others have left."""
         one.seconds_of_a_call = make_ready(one.method, one.preconditioner, system.kind.form, system.kind.dtype)
         begin = self._clock()
         try:
-            is_new = self._renew(one, system, sharing)
+            is_new = self._renew(one, system, outlook.sharing)
         except ValueError as error:
             if one.preconditioner == "given":
                 raise
@@ -242,7 +242,7 @@ class Walk:
             one.cost.learn_setup(setup)
         is_own = one.made_for == system.matrix
         begin = self._clock()
-        if not is_own and one.convert(system.b.dtype):
+        if not is_own and one.convert(system.b.dtype, outlook.columns * outlook.n_left):
             setup = self._clock() - begin
             one.cost.learn_conversion(setup)
         begin = self._clock()

@@ -155,6 +155,15 @@ def test_old_measurements_are_believed_less():
     assert cost.hoped(0) == 8.0 and np.isclose(cost.hoped(100), 4.0)
 
 
+def test_no_wait_lets_a_hope_fall_below_the_least_that_a_method_takes():
+    untried = Cost(setup=14.0, column=11.0, stale=11.0, hope=8.0, least=3.0)
+    known = Cost(0.0, 1.0)
+    known.learn(1.0, 1, is_own=True, n_systems=700)
+    costs, has = {"known": known, "untried": untried}, {"known": "none", "untried": "none"}
+    assert untried.hoped(700) == 3.0
+    assert choose(costs, has, Outlook(700, 9000, 1, 1, 700.0, 0.0)).name == "known"
+
+
 def test_a_conversion_is_shared_by_the_systems_after_it():
     cost = Cost(8.0, 0.4, 5.0)
     cost.learn_setup(8.0)
@@ -162,6 +171,16 @@ def test_a_conversion_is_shared_by_the_systems_after_it():
     cost.learn_conversion(2.6)
     cost.learn(1.0, 1, is_own=False, n_systems=1)
     assert cost.next(1, has="stale") == (1.0, False) and np.isclose(cost.renewed(1), (8.0 + 0.4 + 2.6 + 1.0) / 2)
+
+
+def test_who_takes_factors_over_knows_what_they_have_cost():
+    first, heir = Cost(8.0, 0.4, 5.0), Cost(8.0, 0.4, 5.0)
+    first.learn_setup(8.0)
+    first.learn(0.4, 1, is_own=True, n_systems=0)
+    heir.take_over(first)
+    for n, seconds in enumerate((1.0, 0.9, 1.1), start=1):
+        heir.learn(seconds, 1, is_own=False, n_systems=n)
+    assert heir.next(1, has="stale") == (1.1, False)
 
 
 def test_an_iteration_that_was_never_tried_is_priced_at_its_limit():

@@ -48,14 +48,16 @@ def test_the_counts_of_a_dense_matrix_are_those_of_a_triangle():
 def test_a_grid_in_the_plane_is_estimated_within_a_quarter():
     A = grid(60, 2)
     LU = factors(A)
-    size, _ = factor_size(A)
+    size, multiplications = factor_size(A, bandwidth(A))
+    counted = (column_counts_of(A) ** 2).sum()
+    assert abs(multiplications / counted - 1) < 0.25
     assert abs(size / (LU.L.nnz + LU.U.nnz) - 1) < 0.25
 
 
 def test_other_graphs_are_counted_exactly():
     A = grid(9, 3)
     LU = factors(A)
-    assert factor_size(A)[0] == LU.L.nnz + LU.U.nnz
+    assert factor_size(A, bandwidth(A))[0] == LU.L.nnz + LU.U.nnz
 
 
 def test_a_band_is_found_whatever_the_numbering():
@@ -66,4 +68,9 @@ def test_a_band_is_found_whatever_the_numbering():
 
 def test_an_unsymmetric_pattern_counts_as_its_symmetric_closure():
     A = grid(8, 3)
-    assert factor_size(sp.triu(A).tocsr()) == factor_size(A)
+    assert factor_size(sp.triu(A).tocsr(), bandwidth(A)) == factor_size(A, bandwidth(A))
+
+
+def test_a_column_of_c_entries_takes_c_squared_multiplications():
+    A = sp.csr_array(np.ones((9, 9)))
+    assert factor_size(A, bandwidth(A)) == (2 * 45, sum(c**2 for c in range(1, 10)))

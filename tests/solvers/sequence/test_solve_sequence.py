@@ -151,9 +151,9 @@ def test_factors_of_a_function_are_refused(options):
 
 
 def test_factors_that_would_not_fit_are_made_only_for_who_asks_for_nothing_else(monkeypatch):
-    from sparsesci.solvers.sequence import candidates
+    from sparsesci.solvers.sequence import beliefs
 
-    monkeypatch.setattr(candidates, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(beliefs, "MOST_ENTRIES", 10)
     systems = drifting("unsymmetric", 3, seed=1279)
     used = {one.method for one in solve_sequence(systems, rtol=RTOL).attempts}
     assert not used & {"direct", "gcrodr + lu"}
@@ -178,20 +178,21 @@ def test_factors_are_converted_once_for_all_later_matrices():
     story = []
     for matrix in (1, 2):
         one.renew(A, matrix)
-        story += [one.convert(A.dtype) for _ in range(3)]
-    assert story == 2 * [True, False, False]
+        story += [one.convert(A.dtype, n_to_come) for n_to_come in (0, 500, 500)]
+    assert story == 2 * [False, True, False]
 
 
-def test_factors_beyond_the_cache_are_believed_to_be_dearer(monkeypatch):
-    from sparsesci.solvers.sequence import candidates
-    from sparsesci.solvers.sequence.system import Looking
+@pytest.mark.parametrize(("n_systems", "is_converted"), [(2, False), (40, True)])
+def test_factors_are_converted_where_enough_systems_are_to_come(monkeypatch, n_systems, is_converted):
+    from sparsesci.solvers.krylov.lu import LUPreconditioner
 
-    (A, b), *_ = drifting("indefinite", 1, seed=1311)
-    system = Looking().at(A, b)
-    near, _ = candidates.cost_of_lu(system, 1e-3)
-    monkeypatch.setattr(candidates, "CACHED_ENTRIES", 1.5 * A.nnz)
-    far, _ = candidates.cost_of_lu(system, 1e-3)
-    assert far.setup == near.setup and far.column > 1.5 * near.column and far.stale > near.stale
+    conversions = []
+    convert = LUPreconditioner.kernel_arguments
+    monkeypatch.setattr(LUPreconditioner, "kernel_arguments", lambda M, d: conversions.append(M) or convert(M, d))
+    systems = drifting("unsymmetric", n_systems, seed=1311, n=40)
+    result = solve_sequence(systems, method="gcrodr", preconditioner="lu", rtol=RTOL)
+    assert result.success and any(attempt.preconditioner_age for attempt in result.attempts)
+    assert bool(conversions) is is_converted
 
 
 def test_jacobi_hopes_by_the_iterations_of_incomplete_factors():

@@ -1,0 +1,24 @@
+"""What a method of sparse Bayesian learning hands to the public function that wraps it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sparsesci._lib.result import Status
+
+
+class Fit(NamedTuple):
+    """Where a method ended, in the units of the data that it was given.
+
+    ``mu`` (N, l) is the posterior mean, ``gamma`` (N,) and ``variance`` (N,) prior and posterior variances,
+    ``evidence`` a list with one number an iteration, ``posterior`` a `result.Posterior`.
+    """
+
+    mu: Any
+    gamma: Any
+    variance: Any
+    noise_var: float
+    evidence: list[float]
+    nit: int
+    status: Status
+    posterior: Any

@@ -118,6 +118,12 @@ def room_for(d, m):
 
 
 @njit(cache=True, nogil=True)
+def work_for(d, m):
+    """Return what the rows of a leaf work in: three vectors of its columns, their coordinates, and those of a point."""
+    return np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
+
+
+@njit(cache=True, nogil=True)
 def longest_group(groups, first, last):
     """Return the largest number of leaves in a group."""
     longest = 0
@@ -181,7 +187,7 @@ def leaf_rows(tree, Y, metric, shift, a, g, reg, cut, first, last, f, columns):
     d, m = Y.shape
     room, longest = room_for(d, m), longest_group(groups, first, last)
     indptr, indices = np.zeros(longest + 1, np.int64), np.empty(longest * m, np.int32)
-    z, psi, sums, W, x = np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
+    z, psi, sums, W, x = work_for(d, m)
     scale = 1 / reg
     for group in range(first, last):
         list_group(tree, group, Y, g, metric, shift, cut * reg, room, indptr, indices)
@@ -231,8 +237,8 @@ def leaf_product(tree, Y, metric, shift, indptr, indices, f, g, reg, v, first, l
     """Add ``(diag(P'1) - P' diag(P 1)^-1 P) v`` to y, with P of the listed columns of the groups from first to last."""
     X, leaves, groups = tree
     d, m = Y.shape
-    z, psi, sums, near_v, W, x = np.empty(m), np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
-    scale, begin = 1 / reg, groups.bounds[first]
+    z, psi, sums, W, x = work_for(d, m)
+    near_v, scale, begin = np.empty(m), 1 / reg, groups.bounds[first]
     for leaf in range(begin, groups.bounds[last]):
         kept = indices[indptr[leaf - begin] : indptr[leaf - begin + 1]]
         n_kept, centre = kept.size, leaves.centres[leaf]
@@ -259,7 +265,7 @@ def leaf_diagonal(tree, Y, metric, shift, indptr, indices, f, g, reg, first, las
     """Add the diagonal of the matrix of `leaf_product` to y, and the sums of the listed columns to columns."""
     X, leaves, groups = tree
     d, m = Y.shape
-    z, psi, sums, W, x = np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
+    z, psi, sums, W, x = work_for(d, m)
     squares = np.empty(m)
     scale, begin = 1 / reg, groups.bounds[first]
     for leaf in range(begin, groups.bounds[last]):
@@ -290,7 +296,7 @@ def leaf_sums(tree, Y, metric, shift, f, g, reg, cut, first, last, rows, columns
     d, m = Y.shape
     room, longest = room_for(d, m), longest_group(groups, first, last)
     indptr, indices = np.zeros(longest + 1, np.int64), np.empty(longest * m, np.int32)
-    z, psi, w, W, x = np.empty(m), np.empty(m), np.empty(m), np.empty((d, m)), np.empty(d)
+    z, psi, w, W, x = work_for(d, m)
     near_g, sums, pulls = np.empty(m), np.empty(m), np.empty((d, m))
     scale, cost = 1 / reg, 0.0
     for group in range(first, last):

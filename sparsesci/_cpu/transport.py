@@ -184,11 +184,9 @@ def listed_rows(indptr, indices, costs, a, g, reg, cut, f, least, plan_indptr, p
 
 
 @njit(cache=True, nogil=True)
-def hessian_product(indptr, indices, data, a, damping, x, y):
-    """``y = (damping + diag(P'1) - P' diag(a)^-1 P) x``, row by row as ``P' (x_j - mean of x over the row)``."""
-    for j in range(x.size):
-        y[j] = damping[j] * x[j]
-    p = np.uint64(0)
+def hessian_product(indptr, indices, data, a, x, y):
+    """Add ``(diag(P'1) - P' diag(a)^-1 P) x`` to y, row by row as ``P' (x_j - mean of x over the row)``."""
+    p = np.uint64(indptr[0])
     for i in range(a.size):
         begin, end = p, np.uint64(indptr[i + 1])
         mean = 0.0
@@ -204,14 +202,20 @@ def hessian_product(indptr, indices, data, a, damping, x, y):
 
 
 @njit(cache=True, nogil=True)
+def hessian_diagonal(indptr, indices, data, a, y):
+    """Add the diagonal of that matrix to y."""
+    for i in range(a.size):
+        for p in range(indptr[i], indptr[i + 1]):
+            y[indices[p]] += data[p] * (1 - data[p] / a[i])
+
+
+@njit(cache=True, nogil=True)
 def newton_direction(P, a, damping, r, x, rtol, maxiter):
     """Conjugate gradients with a Jacobi preconditioner; x is 0 at the start, r is overwritten; return the steps."""
     indptr, indices, data = P
     m = x.size
     diagonal = damping.copy()
-    for i in range(a.size):
-        for p in range(indptr[i], indptr[i + 1]):
-            diagonal[indices[p]] += data[p] * (1 - data[p] / a[i])
+    hessian_diagonal(indptr, indices, data, a, diagonal)
     z, p, q = np.empty(m), np.empty(m), np.empty(m)
     rho = 0.0
     for j in range(m):
@@ -222,7 +226,9 @@ def newton_direction(P, a, damping, r, x, rtol, maxiter):
     for step in range(maxiter):
         if not rho > goal:
             return step
-        hessian_product(indptr, indices, data, a, damping, p, q)
+        for j in range(m):
+            q[j] = damping[j] * p[j]
+        hessian_product(indptr, indices, data, a, p, q)
         curvature = 0.0
         for j in range(m):
             curvature += p[j] * q[j]

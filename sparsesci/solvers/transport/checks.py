@@ -10,6 +10,7 @@ import numpy as np
 
 from sparsesci._lib import validate, xp
 from sparsesci._lib.iterate import Watch
+from sparsesci._lib.parallel import n_workers
 
 MASSES_AGREE = 1e-6  # relative: what rounding in single precision leaves of equal masses
 
@@ -73,22 +74,25 @@ def regularisation(reg: Any, *, zero: bool = False) -> float:
     return reg
 
 
-def transport_problem(a: Any, b: Any, C: Any) -> Problem:
-    """Check weights and costs, and return them as the solvers take them; None is uniform weights of sum 1."""
+def weights_and_costs(a: Any, b: Any, C: Any) -> tuple:
+    """Check weights and costs and return them in float64, whatever their masses are; None is uniform of sum 1."""
     C = validate.float_array(C, "C")
     if C.ndim != 2 or 0 in C.shape:
         raise ValueError(f"C has shape {tuple(C.shape)}: a matrix (n, m) of costs, not empty, is needed")
     a, b = (checked_weights(w, C, name, axis) for axis, (w, name) in enumerate(((a, "a"), (b, "b"))))
     C = in_double(C, "C")
     check_costs(C)
-    namespace = xp.namespace(a, b, C)
+    xp.namespace(a, b, C)
+    return a, b, C
+
+
+def transport_problem(a: Any, b: Any, C: Any) -> Problem:
+    """Check weights and costs, and return them as the solvers take them; None is uniform weights of sum 1."""
+    a, b, C = weights_and_costs(a, b, C)
+    namespace = xp.namespace(C)
     b, mass = equal_masses(a, b)
     a_kept, b_kept = (positive_places(w) for w in (a, b))
-    reduced_a, reduced_b, reduced_C = a, b, C
-    if a_kept is not None:
-        reduced_a, reduced_C = namespace.take(a, a_kept, axis=0), namespace.take(reduced_C, a_kept, axis=0)
-    if b_kept is not None:
-        reduced_b, reduced_C = namespace.take(b, b_kept, axis=0), namespace.take(reduced_C, b_kept, axis=1)
+    reduced_a, reduced_b, reduced_C = only_places(a, b, C, (a_kept, b_kept))
     shift = float(namespace.min(reduced_C))
     largest = float(namespace.max(reduced_C))
     forbids = largest == math.inf
@@ -140,6 +144,13 @@ def marginal_watch(rtol: Any, maxiter: Any, callback: Any) -> Watch:
     return Watch(1.0, rtol=rtol, atol=0.0, maxiter=maxiter, callback=callback)
 
 
+def n_threads(workers: Any) -> int:
+    """Return how many threads ``workers`` asks for; a map is refused, since all write into the same arrays."""
+    if callable(workers):
+        raise ValueError(f"workers is {workers!r}: a number of threads is needed, which write into the same arrays")
+    return n_workers(workers)
+
+
 def in_double(x: Any, name: str) -> Any:
     """Return real numbers in float64: potentials in single precision would lose the marginals."""
     if xp.is_complex(x.dtype):
@@ -184,6 +195,15 @@ def positive_places(w: Any) -> Any:
     """Return the indices of positive weights, or None where all are."""
     namespace = xp.namespace(w)
     return None if float(namespace.min(w)) > 0 else namespace.nonzero(w > 0)[0]
+
+
+def only_places(a: Any, b: Any, C: Any, kept: tuple) -> tuple:
+    """Return weights and costs of some rows and columns; None is all of them, and copies nothing."""
+    namespace, weights = xp.namespace(C), [a, b]
+    for axis, indices in enumerate(kept):
+        if indices is not None:
+            weights[axis], C = namespace.take(weights[axis], indices, axis=0), namespace.take(C, indices, axis=axis)
+    return *weights, C
 
 
 def _check_arcs(a: Any, b: Any, C: Any, kept: tuple) -> float:

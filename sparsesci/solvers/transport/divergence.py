@@ -22,10 +22,9 @@ from sparsesci._lib.dispatch import public
 
 from ..krylov.result import failures_are_handled, warn_of_failure
 from .checks import regularisation
-from .lazy import extended
 from .point_costs import PointCosts
 from .result import OTGradient, OTResult
-from .sinkhorn import column_potentials, row_potentials
+from .sinkhorn import extended, row_potentials
 from .solve_ot_sample import solve_ot_sample
 
 
@@ -186,12 +185,12 @@ def _debiased(results: list, names: tuple) -> DivergenceResult:
 def _without_entropy(result: OTResult) -> tuple:
     """Return the potentials less ``reg log a`` and ``reg log b``, which are defined at zero weights too."""
     (u, v), C = result.x, result.C
-    namespace, mass = xp.namespace(u), float(xp.namespace(u).sum(result.a))
+    mass = float(xp.namespace(u).sum(result.a))
+    g = extended(u, C, result.shift, result.reg)
     if isinstance(C, PointCosts):
-        f, g = (extended(w, K, result.shift, result.reg) for w, K in ((v, C.transposed()), (u, C)))
+        f = extended(v, C.transposed(), result.shift, result.reg)
     else:
-        f, g = namespace.empty_like(u), namespace.empty_like(v)
+        f = xp.namespace(u).empty_like(u)
         row_potentials(C, v, result.shift, result.reg, f)
-        column_potentials(C, u, result.shift, result.reg, g)
     centre = (float(xp.vdot(result.a, f)) - float(xp.vdot(result.b, g))) / (2 * mass)
     return f - centre + result.shift / 2, g + centre + result.shift / 2

@@ -27,14 +27,14 @@ import numpy as np
 
 from sparsesci._lib import xp
 from sparsesci._lib.iterate import Watch
-from sparsesci._lib.parallel import n_workers, thread_limit, worker_map
+from sparsesci._lib.parallel import thread_limit, worker_map
 
-from .checks import Problem, marginal_watch, regularisation, starting_potential
+from .checks import Problem, marginal_watch, n_threads, regularisation, starting_potential
 from .leaves import LeafRows, cut_order
-from .point_costs import BLOCK, PointCosts, point_problem
+from .point_costs import PointCosts, point_problem
 from .result import OTResult
-from .rows import CUT, DenseRows, ListedRows, Scaling, SparsePlan
-from .sinkhorn import column_potentials
+from .rows import CUT, ListedRows, Scaling, SparsePlan, rows_of
+from .sinkhorn import extended
 from .sinkhorn_newton import FAST, FIRST, SLOW, FixedMarginals, Newton, solve
 
 COARSE = 1024  # points of a side at the coarse level, where there are at least twice as many
@@ -61,27 +61,29 @@ def solve_lazily(
     reg = regularisation(reg)
     if method not in ("auto", "newton"):
         raise ValueError(f"method is {method!r} and lazy True: lazy costs are solved by 'newton' (or 'auto') alone")
-    if callable(workers):
-        raise ValueError(f"workers is {workers!r}: a number of threads is needed, which write into the same arrays")
-    n_chunks = n_workers(workers)
+    n_chunks = n_threads(workers)
     problem = point_problem(a, b, X, Y, metric)
     g = starting_potential(potentials, problem)
     watch = marginal_watch(rtol, 200 if maxiter is None else maxiter, callback)
     with thread_limit(1), worker_map(workers) as run:  # threads of BLAS would only wait: its products are small
-        rows = _rows(problem, run, n_chunks)
-        first = math.inf
+        first, made = math.inf, []
+
+        def make_rows(part):
+            made.append(_rows(part, run, n_chunks))
+            return made[0]
+
         if g is None and math.prod(problem.C.shape) >= 4 * COARSE**2:
             g, first = coarse_start(problem, reg)
-        result = solve(problem, reg, g, watch, rows, first)
-    return replace(result, message=f"{result.message}; by sinkhorn_newton, {_story(rows, reg)}")
+        result = solve(problem, reg, g, watch, make_rows, first)
+    return replace(result, message=f"{result.message}; by sinkhorn_newton, {_story(made[0], reg)}")
 
 
 def _rows(problem: Problem, run: Callable = map, n_chunks: int = 1) -> Any:
     """Return what fills the rows of a problem."""
-    C, a, shift = problem.C, problem.a, problem.shift
+    C = problem.C
     if isinstance(C, PointCosts) and C.has_leaves:
-        return LeafRows(C, a, shift, run, n_chunks)
-    return (ListedRows if xp.is_numpy(a) else DenseRows)(C, a, shift)
+        return LeafRows(C, problem.a, problem.shift, run, n_chunks)
+    return rows_of(problem, run, n_chunks)
 
 
 def _story(rows: Any, reg: float) -> str:
@@ -99,13 +101,13 @@ def coarse_start(problem: Problem, reg: float) -> tuple:
     Y, b = coarse_points(C.Y, problem.b, callable(C.metric))
     few = PointCosts(X, Y, C.metric)
     coarse = replace(problem, a=a, b=b, C=few if few.has_leaves else few[:])
-    rows = _rows(coarse)
-    newton = Newton(FixedMarginals(coarse, rows), 0.0, Watch(1.0, rtol=0.0, atol=0.0, maxiter=ENOUGH_STEPS))
+    dual = FixedMarginals(coarse, _rows)
+    newton = Newton(dual, 0.0, Watch(1.0, rtol=0.0, atol=0.0, maxiter=ENOUGH_STEPS))
     stage, g = max(reg, problem.span / FIRST), xp.zeros_like(b)
     while True:
         newton.begin(g, stage).run()
         g = newton.at.g
-        if stage == reg or not newton.is_solved() or crowd(rows.plan(newton.at, stage), newton.at, a) < CROWD:
+        if stage == reg or not newton.is_solved() or crowd(dual.rows.plan(newton.at, stage), newton.at, a) < CROWD:
             g = extended(newton.at.f, PointCosts(X, C.Y, C.metric), problem.shift, stage)
             return g + stage * xp.namespace(g).log(problem.b), stage
         stage /= FAST if newton.steps <= 1 else SLOW
@@ -136,15 +138,3 @@ def crowd(P: Any, at: Scaling, a: Any) -> float:
     if hasattr(P, "product"):  # not stored
         return 1 / float(namespace.sum(at.columns - P.diagonal()))
     return 1 / float(namespace.sum(P * P / a[:, None]))
-
-
-def extended(f: Any, C: PointCosts, shift: float, reg: float) -> Any:
-    """Return ``g_j = -reg log sum_i exp((f_i - C_ij + shift) / reg)``, some columns at a time."""
-    namespace, m = xp.namespace(f), C.shape[1]
-    parts, at_once = [], max(1, BLOCK // C.shape[0])
-    for begin in range(0, m, at_once):
-        Y = C.Y[begin : min(m, begin + at_once), :]
-        g = namespace.empty((Y.shape[0],), dtype=f.dtype, device=xp.device(f))
-        column_potentials(PointCosts(C.X, Y, C.metric)[:], f, shift, reg, g)
-        parts.append(g)
-    return namespace.concat(parts)

@@ -106,7 +106,7 @@ class LeafRows:
         self.tree, self.order = C.tree
         self.columns_order = cut_order(C.Y, max(0, int(np.ceil(np.log2(C.Y.shape[0] / LEAF)))))  # neighbours in memory
         self.given = np.ascontiguousarray(C.Y[self.columns_order].T), NAMES[C.metric], float(shift)
-        self.a, self.run = np.ascontiguousarray(a[self.order]), run
+        self.a, self.run, self.n_chunks = np.ascontiguousarray(a[self.order]), run, n_chunks
         n_groups = self.tree.groups.radii.size
         ends = np.arange(n_chunks + 1) * n_groups // n_chunks
         self.chunks = [(int(one), int(other)) for one, other in pairwise(ends) if one < other]

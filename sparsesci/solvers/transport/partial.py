@@ -23,10 +23,9 @@ from sparsesci._lib.dispatch import public
 from sparsesci._lib.result import Status
 
 from ..krylov.result import failures_are_handled, warn_of_failure
-from .checks import MASSES_AGREE
+from .checks import MASSES_AGREE, weights_and_costs
 from .exact import LEAST_GOAL
 from .feasibility import NoPlanError
-from .relaxed import weights_and_costs
 from .result import OTGradient, OTResult, figures_of
 from .solve_ot import solve_ot
 

@@ -18,7 +18,7 @@ from sparsesci._lib import validate, xp
 from sparsesci._lib.iterate import Watch
 from sparsesci._lib.result import Status
 
-from .checks import Problem, check_costs, checked_weights, in_double, positive_places, transport_problem
+from .checks import Problem, only_places, positive_places, transport_problem, weights_and_costs
 from .feasibility import check_problem
 from .result import FAILURES, OTGradient, OTResult, plan_sums, story_of
 
@@ -154,18 +154,6 @@ def penalties(rho: Any, name: str = "rho") -> tuple:
     return pair
 
 
-def weights_and_costs(a: Any, b: Any, C: Any) -> tuple:
-    """Check weights and costs and return them in float64, whatever their masses are; None is uniform of sum 1."""
-    C = validate.float_array(C, "C")
-    if C.ndim != 2 or 0 in C.shape:
-        raise ValueError(f"C has shape {tuple(C.shape)}: a matrix (n, m) of costs, not empty, is needed")
-    a, b = (checked_weights(w, C, name, axis) for axis, (w, name) in enumerate(((a, "a"), (b, "b"))))
-    C = in_double(C, "C")
-    check_costs(C)
-    xp.namespace(a, b, C)
-    return a, b, C
-
-
 def relaxed_problem(a: Any, b: Any, C: Any, reg: float, rho: tuple) -> RelaxedProblem:
     """Check weights and costs, and bring them to the normal form."""
     if rho == (math.inf, math.inf):
@@ -178,11 +166,7 @@ def relaxed_problem(a: Any, b: Any, C: Any, reg: float, rho: tuple) -> RelaxedPr
     if float(namespace.max(C)) == math.inf:
         reached = _without_lonely_points(a, b, C, rho)
     kept = tuple(map(positive_places, reached))
-    small = [a, b, C]
-    for axis, indices in enumerate(kept):
-        if indices is not None:
-            small[axis] = namespace.take(small[axis], indices, axis=0)
-            small[2] = namespace.take(small[2], indices, axis=axis)
+    small = only_places(a, b, C, kept)
     masses = [float(namespace.sum(part)) for part in small[:2]]
     shift = float(namespace.min(small[2]))
     finite = namespace.where(small[2] < math.inf, small[2], namespace.full_like(small[2], shift))

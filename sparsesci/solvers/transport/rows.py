@@ -10,7 +10,8 @@ can matter and touches no others, for NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,9 +42,17 @@ class Scaling(NamedTuple):
     P: SparsePlan | None
 
 
-def row_blocks(C: Any) -> Iterable[tuple]:
-    """Yield slices of rows and their costs: all at once of a matrix, piece by piece of what makes them on demand."""
-    return C.blocks() if hasattr(C, "blocks") else [(slice(0, C.shape[0]), C)]
+def equal_parts(n: int, number: int) -> list[slice]:
+    """Return as many slices of n rows, or one a row, as equal as can be."""
+    ends = [k * n // number for k in range(number + 1)]
+    return [slice(begin, end) for begin, end in pairwise(ends) if begin < end]
+
+
+def row_blocks(C: Any, number: int = 1) -> Iterable[tuple]:
+    """Yield slices of rows and their costs: equal parts of a matrix, piece by piece of what makes them on demand."""
+    if hasattr(C, "blocks"):
+        return C.blocks()
+    return [(rows, C[rows, :]) for rows in equal_parts(C.shape[0], number)]
 
 
 def only_columns(C: Any, indices: Any) -> Any:
@@ -55,21 +64,40 @@ class DenseRows:
     """Sums every row as a whole; the plan is stored in one place, and only where a Hessian is made of it.
 
     Where the costs are made on demand the plan is not stored, and made anew for every product.
+
+    Parameters
+    ----------
+    C : array (n, m) or PointCosts
+        The costs.
+    a : array (n,)
+        Weights of the rows.
+    shift : float
+        What costs are counted from.
+    run : callable
+        A map, under which kernels run; the built-in one for costs that are made on demand.
+    n_chunks : int
+        The blocks of rows into which a stored C is cut. Sums are added up in their order, so that they do not depend on
+        which thread is first.
     """
 
-    def __init__(self, C, a, shift: float):
-        self.C, self.a, self.shift = C, a, shift
+    def __init__(self, C, a, shift: float, run: Callable = map, n_chunks: int = 1):
+        self.C, self.a, self.shift, self.run, self.n_chunks = C, a, shift, run, n_chunks
         self.nscan, self.P = 0, None
 
     def at(self, g, reg: float, cut: float) -> Scaling:
         """Return the semi-dual at g; a dense plan needs no cut."""
         self.nscan += 1
         namespace = xp.namespace(g)
-        parts, columns = [], None
-        for rows, C in row_blocks(self.C):
+
+        def fill(block):
+            rows, C = block
             a = self.a[rows]
             f, sums = namespace.empty_like(a), namespace.empty_like(g)
             dense_rows(C, a, g, self.shift, reg, f, sums)
+            return f, sums
+
+        parts, columns = [], None
+        for f, sums in self.run(fill, row_blocks(self.C, self.n_chunks)):
             parts.append(f)
             columns = sums if columns is None else columns + sums
         return Scaling(g, parts[0] if len(parts) == 1 else namespace.concat(parts), columns, None)
@@ -80,7 +108,13 @@ class DenseRows:
             return BlockPlan(self.C, self.shift, at, reg)
         if self.P is None:
             self.P = xp.namespace(self.C).empty_like(self.C)
-        dense_plan(self.C, at.f, at.g, self.shift, reg, self.P)
+
+        def fill(block):
+            rows, C = block
+            dense_plan(C, at.f[rows], at.g, self.shift, reg, self.P[rows, :])
+
+        for _ in self.run(fill, row_blocks(self.C, self.n_chunks)):
+            pass
         return self.P
 
 
@@ -115,12 +149,14 @@ class ListedRows:
 
     The list made at g holds all arcs whose reduced cost C - g is within ``slack`` of their row's least one. At another
     g' the reduced cost of an arc has fallen by ``max(g' - g)`` at the most: where the least of its row is known to stay
-    ``cut * reg`` below all that is not listed, the list is still complete. That is looked at in every pass.
+    ``cut * reg`` below all that is not listed, the list is still complete. That is looked at in every pass. The
+    parameters are those of `DenseRows`.
     """
 
-    def __init__(self, C, a, shift: float):
-        self.C, self.a, self.shift = C, a, shift
-        self.dense = DenseRows(C, a, shift)
+    def __init__(self, C, a, shift: float, run: Callable = map, n_chunks: int = 1):
+        self.C, self.a, self.shift, self.run, self.n_chunks = C, a, shift, run, n_chunks
+        self.dense = DenseRows(C, a, shift, run, n_chunks)
+        self.parts = equal_parts(a.size, n_chunks)
         self.slack = -np.inf  # there is no list yet
         self.too_dense_above = np.inf
         self.nscan = self.nnarrow = self.npass = 0
@@ -146,41 +182,90 @@ class ListedRows:
         """Fill the listed rows, and return how much nearer an arc outside of the list can have come."""
         self.npass += 1
         n, m, nnz = self.a.size, g.size, self.indices.size
-        f, least, columns = np.empty(n), np.empty(n), np.empty(m)
+        f, least = np.empty(n), np.empty(n)
         P = SparsePlan(np.empty(n + 1, np.int64), np.empty(nnz, np.int32), np.empty(nnz))
-        listed_rows(self.indptr, self.indices, self.costs, self.a, g, reg, cut, f, least, *P, columns)
+
+        def fill(rows):
+            columns, bounds = np.empty(m), self.indptr[rows.start : rows.stop + 1]
+            own = np.empty_like(bounds), P.indices[bounds[0] : bounds[-1]], P.data[bounds[0] : bounds[-1]]
+            lists = bounds, self.indices, self.costs
+            listed_rows(*lists, self.a[rows], g, reg, cut, f[rows], least[rows], *own, columns)
+            return own, columns
+
+        total, columns = 0, None
+        for rows, ((lengths, *own), sums) in zip(self.parts, self.run(fill, self.parts), strict=True):
+            P.indptr[rows.start : rows.stop + 1] = total + lengths
+            if rows.start > 0:  # close the gap that entries below the cut have left
+                for whole, part in zip(P[1:], own, strict=True):
+                    whole[total : total + lengths[-1]] = part[: lengths[-1]]
+            total += lengths[-1]
+            columns = sums if columns is None else columns + sums
         drift = float(np.max(g - self.g) + np.max(least - self.least))
         return Scaling(g, f, columns, P), drift
 
     def _list(self, g, slack) -> bool:
         """List the arcs within ``slack`` at g, from the last list where that holds them all; False if they are many."""
-        n, m = self.C.shape
-        most = min(int(DENSE_ABOVE * n * m), MOST_LISTED if hasattr(self.C, "blocks") else n * m)
-        least = np.empty(n)
+        least = np.empty(self.a.size)
         if self.slack > slack:
-            rise = g - self.g
-            indptr, indices, costs = np.empty_like(self.indptr), np.empty_like(self.indices), np.empty_like(self.costs)
-            narrow_rows(self.indptr, self.indices, self.costs, g, slack, indptr, indices, costs, least)
-            if float(np.max(rise) + np.max(least - self.least)) + slack <= self.slack:
+            lists = list(self.run(lambda rows: self._narrowed(rows, g, slack, least), self.parts))
+            if float(np.max(g - self.g) + np.max(least - self.least)) + slack <= self.slack:
                 self.nnarrow += 1
-                return self._keep(g, slack, indptr, indices, costs, least)
+                return self._keep(g, slack, lists, least)
         self.nscan += 1
-        indptr = np.zeros(n + 1, np.int64)
-        indices, costs = np.empty(m + 16 * n, np.int32), np.empty(m + 16 * n)
-        for rows, C in row_blocks(self.C):
-            row, own = 0, (indptr[rows.start :], least[rows.start :])
-            while (row := scan_rows(C, g, self.shift, slack, row, own[0], indices, costs, own[1])) < C.shape[0]:
-                done = rows.start + row
-                if indptr[done] + (n - done) > most or indptr[done] > DENSE_ABOVE * m * max(done, n // 16):
-                    return False
-                indices, costs = (np.concatenate([part, np.empty_like(part)]) for part in (indices, costs))
-        return self._keep(g, slack, indptr, indices, costs, least)
+        lists, count, n_rows = [], 0, 0
+        blocks = row_blocks(self.C, len(self.parts))
+        for found in self.run(lambda block: self._scanned(*block, g, slack, least), blocks):
+            if found is None:
+                return False
+            lists += found
+            count += sum(indices.size for _, indices, _ in found)
+            n_rows += sum(lengths.size for lengths, _, _ in found)
+            if self._are_many(count, n_rows):
+                return False
+        return self._keep(g, slack, lists, least)
 
-    def _keep(self, g, slack, indptr, indices, costs, least) -> bool:
-        nnz = int(indptr[-1])
-        self.indptr, self.indices, self.costs = indptr, indices[:nnz].copy(), costs[:nnz].copy()
+    def _narrowed(self, rows, g, slack, least) -> tuple:
+        """Return how many arcs of the list every row keeps, which, and their costs."""
+        bounds = self.indptr[rows.start : rows.stop + 1]
+        size = bounds[-1] - bounds[0]
+        indptr, indices, costs = np.empty_like(bounds), np.empty(size, np.int32), np.empty(size)
+        narrow_rows(bounds, self.indices, self.costs, g, slack, indptr, indices, costs, least[rows])
+        return np.diff(indptr), indices[: indptr[-1]], costs[: indptr[-1]]
+
+    def _scanned(self, rows, C, g, slack, least) -> list | None:
+        """Return lists of a block of rows, in pieces as room was made for them; None if they are many."""
+        n, m = C.shape
+        room, lists, count, row = m + 16 * n, [], 0, 0
+        indptr = np.zeros(n + 1, np.int64)
+        while row < n:
+            indices, costs = np.empty(room, np.int32), np.empty(room)
+            end = scan_rows(C, g, self.shift, slack, row, indptr, indices, costs, least[rows])
+            count += (size := int(indptr[end]))
+            lists.append((np.diff(indptr[row : end + 1]), indices[:size], costs[:size]))
+            if self._are_many(count, end):
+                return None
+            indptr[end], row, room = 0, end, 4 * room
+        return lists
+
+    def _are_many(self, count: int, n_rows: int) -> bool:
+        """Whether so many arcs of the first rows, or of a block of as many, are too many to be listed."""
+        n, m = self.C.shape
+        most = MOST_LISTED if hasattr(self.C, "blocks") else n * m
+        return count > max(m + 16 * n, min(most, DENSE_ABOVE * m * max(n_rows, n // 16)))
+
+    def _keep(self, g, slack, lists, least) -> bool:
+        lengths, indices, costs = (np.concatenate(part) for part in zip(*lists, strict=True))
+        self.indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        self.indices, self.costs = indices, costs
         self.g, self.slack, self.least = g, slack, least
         return True
+
+
+def rows_of(problem: Any, run: Callable = map, n_chunks: int = 1) -> DenseRows | ListedRows:
+    """Return what fills the rows of a problem; costs that are made on demand are not shared out."""
+    threads = (run, n_chunks) if xp.is_numpy(problem.C) else (map, 1)
+    rows = ListedRows if xp.is_numpy(problem.a) else DenseRows
+    return rows(problem.C, problem.a, problem.shift, *threads)
 
 
 @kernel(cpu="sparsesci._cpu.transport:dense_rows")

@@ -20,7 +20,9 @@ from sparsesci._lib.result import Status
 
 from ..krylov.result import warn_of_failure
 from .checks import marginal_watch, regularisation, starting_potential, transport_problem
+from .point_costs import BLOCK, PointCosts
 from .result import OTResult
+from .rows import only_columns
 
 
 @public
@@ -43,18 +45,10 @@ def sinkhorn(
 
     Parameters
     ----------
-    a, b : array (n,), (m,), or None
-        Weights >= 0 of equal mass (to 1e-6, relatively: b is scaled to the mass of a); None is uniform, of mass 1.
-    C : array (n, m)
-        Costs; +inf forbids an arc.
-    reg : float
-        The regularisation, in units of cost.
-    rtol : float
-        The rule is ``||P 1 - a||_1 + ||P' 1 - b||_1 <= rtol * sum(a)``.
+    a, b, C, reg, rtol, potentials
+        As in `sinkhorn_newton`.
     maxiter : int
         The most sweeps; each costs 2 exponentials an arc.
-    potentials : tuple, optional
-        ``result.potentials`` of a similar problem; only g is used, since f follows from it.
     callback : callable, optional
         ``callback(intermediate_result)`` after every sweep, with an `OTResult` whose making costs half a sweep. Raise
         ``StopIteration`` in it to stop.
@@ -67,8 +61,7 @@ def sinkhorn(
     Raises
     ------
     ValueError, TypeError
-        NaN or -inf costs, reg <= 0, negative weights, unequal masses, shapes that do not match, a row of positive
-        weight whose arcs are all forbidden: before any work.
+        What `sinkhorn_newton` raises.
 
     Notes
     -----
@@ -121,6 +114,28 @@ def _solve(problem, reg, g, watch) -> OTResult:
                 status = watch.verdict(watch.residuals[-1])
             f = f if status is not Status.RUNNING else f_next
     return OTResult.of(problem, f, g, reg, status, watch)
+
+
+def extended(f: Any, C: Any, shift: float, reg: float) -> Any:
+    """Return ``g_j = -reg log sum_i exp((f_i - C_ij + shift) / reg)``, some columns at a time of costs not stored."""
+    namespace, m = xp.namespace(f), C.shape[1]
+    parts, at_once = [], max(1, BLOCK // C.shape[0]) if isinstance(C, PointCosts) else m
+    for begin in range(0, m, at_once):
+        block = C
+        if isinstance(C, PointCosts):
+            block = PointCosts(C.X, C.Y[begin : min(m, begin + at_once), :], C.metric)[:]
+        g = namespace.empty((block.shape[1],), dtype=f.dtype, device=xp.device(f))
+        column_potentials(block, f, shift, reg, g)
+        parts.append(g)
+    return namespace.concat(parts)
+
+
+def extended_to(missed: Any, f: Any, C: Any, shift: float, reg: float) -> Any:
+    """Return `extended` at the columns that are marked as missed; the other entries mean nothing."""
+    namespace = xp.namespace(missed)
+    g = extended(f, only_columns(C, namespace.nonzero(missed)[0]), shift, reg)
+    place = namespace.cumulative_sum(namespace.astype(missed, namespace.int64)) - 1
+    return namespace.take(g, namespace.where(missed, place, 0 * place), axis=0)
 
 
 @kernel(cpu="sparsesci._cpu.transport:row_potentials")

@@ -37,6 +37,7 @@ def solve_ot(
     maxiter: int | None = None,
     potentials: tuple | None = None,
     callback: Callable | None = None,
+    workers: int | None = None,
 ) -> OTResult:
     """Move the weights a to the weights b at least cost, with entropy or without.
 
@@ -64,6 +65,8 @@ def solve_ot(
         ``result.potentials`` of a similar problem, to begin with.
     callback : callable, optional
         ``callback(intermediate_result)`` after every iteration; raise ``StopIteration`` in it to stop.
+    workers : int, optional
+        Threads that share the rows in Newton's method with fixed marginals, and in no other; see `sinkhorn_newton`.
 
     Returns
     -------
@@ -129,17 +132,22 @@ def solve_ot(
         unbalanced = penalties(unbalanced, "unbalanced")
         if reg == 0:
             raise ValueError("reg is 0 and unbalanced is given: relaxed marginals need reg > 0, or use partial_ot")
+    chosen = method if method != "auto" else "newton" if reg > 0 else "exact"
+    if workers is not None and (chosen != "newton" or unbalanced is not None):
+        what = "unbalanced is given" if unbalanced is not None else f"the method is {chosen!r}"
+        raise ValueError(f"workers is {workers!r} and {what}: threads are for 'newton' with fixed marginals alone")
     if reg == 0:
         result = exact(transport_problem(a, b, C), validate.nonnegative_real(rtol, "rtol"))
         warn_of_failure(result, stacklevel=3)
         return result
-    chosen = "newton" if method == "auto" else method
     maxiter = MAXITER[chosen] if maxiter is None else maxiter
-    run, penalty = SOLVERS[chosen][0], {}
+    run, special = SOLVERS[chosen][0], {}
     if unbalanced is not None:
-        run, penalty = SOLVERS[chosen][1], {"rho": unbalanced}
+        run, special = SOLVERS[chosen][1], {"rho": unbalanced}
+    elif chosen == "newton":
+        special = {"workers": workers}
     with failures_are_handled():  # the warning is to point at the caller's line
-        result = run(a, b, C, reg, **penalty, rtol=rtol, maxiter=maxiter, potentials=potentials, callback=callback)
+        result = run(a, b, C, reg, **special, rtol=rtol, maxiter=maxiter, potentials=potentials, callback=callback)
     why = "since reg > 0" if method == "auto" else "as asked for"
     result = replace(result, message=f"{result.message}; by {run.__name__}, {why}")
     warn_of_failure(result, stacklevel=3)

@@ -30,7 +30,7 @@ def solve_ot_sample(
     maxiter: int | None = None,
     potentials: tuple | None = None,
     lazy: bool = False,
-    workers: Any = None,
+    workers: int | None = None,
     callback: Callable | None = None,
 ) -> OTResult:
     """Move points X to points Y at least cost: `solve_ot` with the costs of a metric.
@@ -53,8 +53,8 @@ def solve_ot_sample(
         that of the points and of a sparse plan; the result is the same to rounding. It takes reg > 0 and the method
         "newton"; ``plan`` is then refused above 10^8 entries, in favour of ``sparse_plan()``.
     workers : int, optional
-        With ``lazy=True``, the threads that share the rows; -1 is one a core. The kernels hold no lock, but the coarse
-        start and what is done between passes is serial: that threads save wall time has not been shown.
+        Threads that share the rows in Newton's method; -1 is one a core. See `sinkhorn_newton`; with ``lazy=True`` the
+        coarse start and what is done between passes is serial: that threads save wall time has not been shown there.
 
     Returns
     -------
@@ -93,14 +93,13 @@ def solve_ot_sample(
     >>> bool(np.isclose(lazy.cost, result.cost))
     True
     """
-    if workers is not None and not lazy:
-        raise ValueError(f"workers is {workers!r} and lazy False: threads share the rows of lazy costs alone")
     X, Y = (_points(part, name) for part, name in ((X, "X"), (Y, "Y")))
     if X.shape[1] != Y.shape[1]:
         raise ValueError(f"X has points of dimension {X.shape[1]} and Y of {Y.shape[1]}: equal dimensions are needed")
-    options = {"method": method, "rtol": rtol, "maxiter": maxiter, "potentials": potentials, "callback": callback}
+    options = {"method": method, "rtol": rtol, "maxiter": maxiter, "potentials": potentials}
+    options |= {"callback": callback, "workers": workers}
     if lazy:
-        result = solve_lazily(a, b, X, Y, metric, reg, workers=workers, **options)
+        result = solve_lazily(a, b, X, Y, metric, reg, **options)
     else:
         with failures_are_handled():  # the warning is to point at the caller's line
             result = solve_ot(a, b, costs(X, Y, metric), reg, **options)

@@ -43,8 +43,8 @@ from ..krylov.result import warn_of_failure
 from .checks import marginal_watch, regularisation, starting_potential
 from .direction import direction
 from .relaxed import RelaxedProblem, UnbalancedResult, penalties, relaxed_problem
-from .rows import DenseRows, ListedRows, SparsePlan
-from .sinkhorn import column_potentials
+from .rows import SparsePlan, rows_of
+from .sinkhorn import extended_to
 from .sinkhorn_newton import (
     FAST,
     FIRST,
@@ -153,8 +153,7 @@ def unbalanced_newton(
 def _solve(problem: RelaxedProblem, reg: float, g: Any, watch: Watch) -> UnbalancedResult:
     """Walk down the stages to reg; g is a guess of the column potentials, or None."""
     normal = problem.normal
-    rows = (ListedRows if xp.is_numpy(normal.C) else DenseRows)(normal.C, normal.a, normal.shift)
-    newton = Newton(RelaxedMarginals(problem, rows), reg, watch)
+    newton = Newton(RelaxedMarginals(problem, rows_of(normal)), reg, watch)
     if g is not None and newton.begin(g, reg).error <= NEAR and (status := newton.run()) is not Status.RUNNING:
         return newton.result(status)
     stage = max(reg, normal.span / FIRST)
@@ -218,9 +217,10 @@ class RelaxedMarginals:
         """Return the derivative by g."""
         return at.wanted - at.columns
 
-    def mass(self, at: RelaxedScaling) -> float:
-        """Return what the error is relative to."""
-        return float(xp.namespace(at.columns).sum(at.columns))
+    def error(self, at: RelaxedScaling, gradient: Any) -> float:
+        """Return the marginal error, relative to the mass of the plan."""
+        namespace = xp.namespace(gradient)
+        return float(namespace.sum(namespace.abs(gradient))) / float(namespace.sum(at.columns))
 
     def sweep(self, at: RelaxedScaling, reg: float, cut: float) -> Any:
         """Return g after the best constant is added, and the columns are scaled to what they ask for."""
@@ -239,7 +239,8 @@ class RelaxedMarginals:
         g = at.g + constant + reg * (namespace.log(problem.b / columns) - grows)
         if not bool(namespace.all(reached)):
             f = at.f - constant * self.relaxed.kept_part(0, reg)
-            g = namespace.where(reached, g, self._exact_columns(f, reached, reg) + reg * namespace.log(problem.b))
+            exact = extended_to(~reached, f, problem.C, problem.shift, reg)
+            g = namespace.where(reached, g, exact + reg * namespace.log(problem.b))
         return self.relaxed.kept_part(1, reg) * g
 
     def direction(self, at: RelaxedScaling, reg: float, gradient: Any, mu: float, rtol: float) -> Any:
@@ -255,12 +256,3 @@ class RelaxedMarginals:
     def result(self, at: RelaxedScaling, reg: float, status: Status, watch: Watch) -> UnbalancedResult:
         """Return the result at a point."""
         return UnbalancedResult.of_relaxed(self.relaxed, at.f, at.g, reg, status, watch)
-
-    def _exact_columns(self, f: Any, reached: Any, reg: float) -> Any:
-        """Return `column_potentials` of the columns that are not reached; the other entries mean nothing."""
-        problem, namespace = self.problem, xp.namespace(f)
-        missed = namespace.nonzero(~reached)[0]
-        g = namespace.empty_like(namespace.take(problem.b, missed, axis=0))
-        column_potentials(namespace.take(problem.C, missed, axis=1), f, problem.shift, reg, g)
-        place = namespace.cumulative_sum(namespace.astype(~reached, namespace.int64)) - 1
-        return namespace.take(g, namespace.where(reached, 0 * place, place), axis=0)

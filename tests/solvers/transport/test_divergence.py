@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sparsesci.solvers import ConvergenceWarning
-from sparsesci.solvers.transport import lazy as lazy_module
+from sparsesci.solvers.transport import sinkhorn as sinkhorn_module
 from sparsesci.solvers.transport.divergence import DivergenceResult, sinkhorn_divergence
 from sparsesci.solvers.transport.solve_ot_sample import solve_ot_sample
 
@@ -182,7 +182,7 @@ def test_a_metric_may_be_a_function_and_has_no_gradient_by_points():
 
 @pytest.mark.parametrize("metric", ["sqeuclidean", "cityblock", lambda X, Y: ((X[:, None] - Y) ** 2).sum(-1)])
 def test_lazy_costs_give_the_divergence_and_the_gradient_of_stored_ones(monkeypatch, metric):
-    monkeypatch.setattr(lazy_module, "BLOCK", 500)
+    monkeypatch.setattr(sinkhorn_module, "BLOCK", 500)
     X, Y = points(60, 70, 8087)
     a, b = np.random.default_rng(8089).random(60), np.random.default_rng(8093).random(70)
     a[3] = 0
@@ -195,10 +195,11 @@ def test_lazy_costs_give_the_divergence_and_the_gradient_of_stored_ones(monkeypa
             np.testing.assert_allclose(one, other, atol=1e-8)
 
 
-def test_workers_need_lazy_costs():
-    X, Y = points(5, 6, 8101)
-    with pytest.raises(ValueError, match="workers is 2 and lazy False"):
-        sinkhorn_divergence(X, Y, 0.1, workers=2)
+@pytest.mark.parametrize("lazy", [True, False])
+def test_two_threads_find_what_one_finds(lazy):
+    X, Y = points(70, 60, 8101)
+    one, two = (sinkhorn_divergence(X, Y, 0.1, lazy=lazy, workers=workers) for workers in (1, 2))
+    assert two.success and two.value == pytest.approx(one.value, rel=1e-12)
 
 
 def test_what_came_before_saves_the_steps():

@@ -223,6 +223,17 @@ def test_two_threads_find_what_one_finds():
     np.testing.assert_allclose(two.x[1], one.x[1], atol=1e-11)
 
 
+@pytest.mark.parametrize("metric", ["sqeuclidean", squares])
+def test_points_of_negligible_weight_get_their_mass_from_the_points_alone(metric):
+    X, Y, a, b = clouds(7487)
+    b[::3] *= 1e-60
+    result = solve_ot_sample(X, Y, 1e-2, a=a, b=b / b.sum(), metric=metric, lazy=True)
+    columns = result.plan.sum(axis=0)
+    assert result.success
+    np.testing.assert_allclose(columns[::3], result.b[::3], rtol=1e-9)
+    np.testing.assert_allclose(columns, result.b, atol=1e-9)
+
+
 def test_the_callback_sees_every_step():
     X, Y, a, b = clouds(7433)
     seen = []
@@ -263,7 +274,6 @@ def test_forbidden_arcs_of_a_function_stay_empty():
         ({"workers": 0}, "workers is 0"),
         ({"workers": map}, "a number of threads is needed"),
         ({"rtol": -1.0}, "rtol is -1.0"),
-        ({"workers": 2, "lazy": False}, "workers is 2 and lazy False"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, message):

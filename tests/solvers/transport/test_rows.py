@@ -1,13 +1,15 @@
 """The rows of the semi-dual: kernels beside their references, what a list may leave out, and when it is made anew."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from sparsesci._cpu.transport import exp
 from sparsesci.solvers.transport import rows as module
-from sparsesci.solvers.transport.direction import newton_direction
+from sparsesci.solvers.transport.direction import direction, hessian_diagonal, hessian_product, newton_direction
 from sparsesci.solvers.transport.result import plan_sums
-from sparsesci.solvers.transport.rows import DenseRows, ListedRows, SparsePlan, dense_plan, dense_rows
+from sparsesci.solvers.transport.rows import DenseRows, ListedRows, SparsePlan, dense_plan, dense_rows, rows_of
 from sparsesci.solvers.transport.sinkhorn import column_potentials, row_potentials
 
 REG, CUT = 0.01, 43.0
@@ -68,6 +70,62 @@ def test_listed_rows_by_kernels_repeat_those_by_references(monkeypatch, forbidde
         np.testing.assert_allclose(one.P.data[:size], other.P.data[:size], rtol=1e-11)
         np.testing.assert_allclose(one.f, other.f, rtol=1e-11)
         np.testing.assert_allclose(one.columns, other.columns, rtol=1e-11)
+
+
+def test_lists_made_in_pieces_are_lists_made_at_once(monkeypatch):
+    C, a, g = problem(6047, n=600, m=900)
+    monkeypatch.setattr(module, "DENSE_ABOVE", 1.0)
+    rows, roomy = ListedRows(C, a, 3.0), ListedRows(np.ascontiguousarray(C[:60]), a[:60], 3.0)
+    for lists in (rows, roomy):
+        assert isinstance(lists.at(g, 5e-3, CUT).P, SparsePlan)
+    assert rows.indices.size > 4 * (900 + 16 * 600) > 0  # three pieces at the least
+    end = roomy.indptr[-1]
+    np.testing.assert_array_equal(rows.indptr[:61], roomy.indptr)
+    np.testing.assert_array_equal(rows.indices[:end], roomy.indices)
+    np.testing.assert_array_equal(rows.costs, C[np.repeat(np.arange(600), np.diff(rows.indptr)), rows.indices] - 3.0)
+
+
+@pytest.mark.parametrize("n_chunks", [2, 3, 200])
+@pytest.mark.parametrize("reg", [0.5, 1e-3])
+def test_rows_in_chunks_are_the_same_rows(n_chunks, reg):
+    C, a, g = problem(6143, forbidden=0.2)
+    whole, parts = ListedRows(C, a, 3.0), ListedRows(C, a, 3.0, map, n_chunks)
+    for k in range(3):  # a list made, used again, and narrowed
+        reg, g = reg / 2 ** (k > 1), g + 1e-5 * k
+        one, other = whole.at(g, reg, CUT), parts.at(g, reg, CUT)
+        np.testing.assert_array_equal(other.f, one.f)
+        np.testing.assert_allclose(other.columns, one.columns, rtol=1e-13)
+        if one.P is None:
+            np.testing.assert_array_equal(parts.plan(other, reg), whole.plan(one, reg))
+        else:
+            nnz = one.P.indptr[-1]
+            np.testing.assert_array_equal(other.P.indptr, one.P.indptr)
+            np.testing.assert_array_equal(other.P.indices[:nnz], one.P.indices[:nnz])
+            np.testing.assert_array_equal(other.P.data[:nnz], one.P.data[:nnz])
+    assert (parts.nscan, parts.nnarrow, parts.npass) == (whole.nscan, whole.nnarrow, whole.npass)
+
+
+@pytest.mark.parametrize("reg", [0.5, 2e-3])
+def test_the_direction_does_not_depend_on_the_chunks(lib, reg):
+    C, a, g = problem(6151)
+    C, a, g = lib.array(C), lib.array(a), lib.array(g)
+    rows = rows_of(SimpleNamespace(C=C, a=a, shift=3.0))
+    at = rows.at(g, reg, CUT)
+    damping, gradient = 0 * g + 1e-4, 1 / g.shape[0] - at.columns
+    given = rows.plan(at, reg), a, at.columns, damping, gradient, 1e-10
+    one, three = direction(*given), direction(*given, map, 3)
+    np.testing.assert_allclose(lib.host(three), lib.host(one), rtol=1e-7, atol=1e-9)
+
+
+def test_compiled_hessians_repeat_their_references():
+    C, a, g = problem(6163)
+    P = ListedRows(C, a, 3.0).at(g, 2e-3, CUT).P
+    part = P.indptr[20:51], P.indices, P.data, a[20:50]
+    for function, vectors in ((hessian_product, [g]), (hessian_diagonal, [])):
+        found, expected = np.ones_like(g), np.ones_like(g)
+        function(*part, *vectors, found)
+        function.reference(*part, *vectors, expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("reg", [1e-3, 1e-5])

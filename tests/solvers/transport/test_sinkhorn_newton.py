@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from sparsesci.solvers import ConvergenceWarning, Status
 from sparsesci.solvers.transport import sinkhorn_newton as module
+from sparsesci.solvers.transport.checks import transport_problem
 from sparsesci.solvers.transport.published import sparsified_hessian
+from sparsesci.solvers.transport.rows import rows_of
 from sparsesci.solvers.transport.sinkhorn import sinkhorn
 from sparsesci.solvers.transport.sinkhorn_newton import sinkhorn_newton
 
 SEEDS = st.integers(min_value=6311, max_value=2**31)
+SEEDS_OF_DECADES = [(40, 6917), (40, 6926), (100, 6905), (100, 6914), (300, 6908), (300, 6920)]
 
 
 def marginal_error(result, a, b):
@@ -104,6 +107,31 @@ def test_weights_of_very_different_size_converge(general):
     b = b * np.geomspace(1e-12, 1, 60)
     result = sinkhorn_newton(a, b / b.sum(), C, 1e-3)
     assert result.success
+
+
+def weights_over_decades(decades, seed):
+    """Return weights whose logarithms are uniform, and squared distances between points on a line."""
+    rng = np.random.default_rng(seed)
+    a, b = 10 ** (-decades * rng.random(50)), 10 ** (-decades * rng.random(60))
+    return a / a.sum(), b / b.sum(), (rng.random(50)[:, None] - rng.random(60)) ** 2
+
+
+def test_three_hundred_points_of_weights_over_250_decades_converge():
+    rng = np.random.default_rng(8801)
+    a, b = 10 ** (-250 * rng.random(300)), 10 ** (-250 * rng.random(260))
+    a, b, _ = a / a.sum(), b / b.sum(), rng.random((300, 1)) - rng.random(260)
+    result = sinkhorn_newton(a, b, rng.random((300, 260)), 1e-4)
+    assert result.success and result.nit < 100
+
+
+@pytest.mark.parametrize(("decades", "seed"), SEEDS_OF_DECADES)
+def test_weights_over_any_number_of_decades_converge(decades, seed):
+    a, b, C = weights_over_decades(decades, seed)
+    result = sinkhorn_newton(a, b, C, 1e-4)
+    assert result.success and result.nit < 100
+    assert marginal_error(result, a, b) <= 1e-9
+    light = b < 1e-14
+    np.testing.assert_allclose(result.plan.sum(axis=0)[light], b[light], rtol=1e-9, atol=1e-300)
 
 
 def test_more_rows_than_columns_or_fewer_make_no_difference(general):
@@ -205,6 +233,14 @@ def test_columns_out_of_reach_are_reached(assign, monkeypatch, lib):
     result = sinkhorn_newton(lib.array(a), lib.array(b), lib.array(C), 0.01, potentials=potentials)
     assert reached and result.success
     np.testing.assert_allclose(lib.host(result.plan).sum(axis=0), b, atol=1e-9)
+
+
+def test_a_column_held_by_rows_of_no_weight_alone_is_scaled_with_every_arc(lib):
+    a, b, C = np.array([1.0, 1e-200]), np.array([0.5, 0.5]), np.array([[0.0, 0.6], [5.0, 0.0]])
+    dual = module.FixedMarginals(transport_problem(lib.array(a), lib.array(b), lib.array(C)), rows_of)
+    at = dual.at(lib.array(np.zeros(2)), 0.01, 20.0)
+    f, g = lib.host(at.f), lib.host(dual.sweep(at, 0.01, 20.0))
+    np.testing.assert_allclose(np.exp((f[:, None] + g - C) / 0.01).sum(axis=0), b, rtol=1e-9)
 
 
 # --- the published method --------------------------------------------------------------------------------------------

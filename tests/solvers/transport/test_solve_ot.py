@@ -1,11 +1,15 @@
 """The entries to optimal transport: which method, exact plans, paths of regs, points, and parity with POT."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment, linprog
 
 from sparsesci.solvers import ConvergenceWarning
 from sparsesci.solvers.transport import exact as exact_module
+from sparsesci.solvers.transport import sinkhorn_newton as newton_module
+from sparsesci.solvers.transport.sinkhorn_newton import sinkhorn_newton
 from sparsesci.solvers.transport.solve_ot import ot_path, solve_ot
 from sparsesci.solvers.transport.solve_ot_sample import costs, solve_ot_sample
 
@@ -202,3 +206,57 @@ def test_plans_are_those_of_pot(general, seed):
     assert solve_ot(a, b, C, 0).cost == pytest.approx(ot.emd2(a, b, C), rel=1e-9)
     expected = ot.sinkhorn(a, b, C, 0.05, method="sinkhorn_log", stopThr=1e-12, numItermax=100_000)
     np.testing.assert_allclose(solve_ot(a, b, C, 0.05, rtol=1e-11).plan, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("reg", [1.0, 1e-3])
+@pytest.mark.parametrize("solver", [solve_ot, sinkhorn_newton])
+def test_two_threads_find_what_one_finds(monkeypatch, general, solver, reg):
+    monkeypatch.setattr(newton_module, "ONE_THREAD_BELOW", 0)
+    parts = general(120, 90, 6841)
+    one, two, again = (solver(*parts, reg, workers=workers) for workers in (1, 2, 2))
+    assert two.success and two.nit == one.nit
+    np.testing.assert_allclose(two.x[1], one.x[1], atol=1e-12)
+    np.testing.assert_array_equal(again.x[1], two.x[1])
+
+
+def test_threads_share_the_rows_of_stored_costs_between_points(monkeypatch):
+    monkeypatch.setattr(newton_module, "ONE_THREAD_BELOW", 0)
+    X, Y = np.random.default_rng(6857).random((2, 80, 2))
+    one, two = (solve_ot_sample(X, Y, 1e-2, workers=workers) for workers in (1, 2))
+    assert two.success
+    np.testing.assert_allclose(two.x[1], one.x[1], atol=1e-12)
+
+
+def test_few_arcs_are_left_to_one_thread(monkeypatch, general):
+    asked = []
+    monkeypatch.setattr(newton_module, "worker_map", lambda workers: asked.append(workers) or nullcontext(map))
+    assert solve_ot(*general(30, 20, 6883), 0.1, workers=2).success and asked == [1]
+
+
+def test_arrays_of_other_libraries_are_not_shared_out(monkeypatch, lib, general):
+    monkeypatch.setattr(newton_module, "ONE_THREAD_BELOW", 0)
+    parts = [lib.array(part) for part in general(12, 9, 6863)]
+    two = solve_ot(*parts, 0.05, workers=2)
+    np.testing.assert_allclose(lib.host(two.plan), lib.host(solve_ot(*parts, 0.05).plan), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"workers": 1.5}, "workers is 1.5"),
+        ({"workers": True}, "workers is True"),
+        ({"workers": map}, "a number of threads is needed"),
+        ({"workers": 2, "method": "sinkhorn"}, "workers is 2 and the method is 'sinkhorn'"),
+        ({"workers": 2, "reg": 0.0}, "workers is 2 and the method is 'exact'"),
+        ({"workers": 2, "unbalanced": 1.0}, "workers is 2 and unbalanced is given"),
+    ],
+)
+def test_workers_that_make_no_sense_are_refused(general, options, message):
+    with pytest.raises(ValueError, match=message):
+        solve_ot(*general(5, 4, 6869), **{"reg": 0.1, **options})
+
+
+def test_threads_do_not_run_the_published_method(general):
+    with pytest.raises(ValueError, match="workers is 2 and hessian 'paper'"):
+        sinkhorn_newton(*general(5, 4, 6871), 0.1, hessian="paper", workers=2)

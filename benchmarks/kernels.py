@@ -109,6 +109,7 @@ def cases(n):
     yield from point_cases(2000 if n < 10_000 else 4000)
     yield from hadamard_cases(n)
     yield from sparse_hadamard_cases(50 if n < 10_000 else 200)
+    yield from bayes_cases(100 if n < 10_000 else 250)
 
 
 def shortest_cases(operator, b, M):
@@ -290,6 +291,8 @@ def transport_cases(n):
         "plan_sums": (result, "sums of a plan", (C, f, g, shift, reg, u, v)),
         "scan_rows": (rows, "candidates of each row", (C, g, shift, 65 * reg, 0, *scanned, u)),
         "narrow_rows": (rows, "fewer candidates", (*lists, g, 50 * reg, *narrowed, u)),
+        "hessian_product": (newton_page, "a product with the Hessian", (*plan, weights, g, v)),
+        "hessian_diagonal": (newton_page, "its diagonal", (*plan, weights, v)),
         "listed_rows": (rows, "exact rows of a sparse plan", (*lists, weights, g, reg, 43.0, u, v, *narrowed, v)),
     }
     for name, (page, work, arguments) in pages.items():
@@ -419,6 +422,27 @@ def sparse_hadamard_cases(K):
             f"{work}, {K} coefficients",
             {"kernel": lambda k=kernel, m=make: k(*m()), "reference": lambda k=reference, m=make: k(*m())},
         )
+
+
+def bayes_cases(M):
+    """Yield the kernels of sparse Bayesian learning: M normal measurements of 4 M entries, a tenth as many as M."""
+    from sparsesci._cpu import marginal_likelihood
+    from sparsesci.recovery.bayes import fast
+
+    rng, N = np.random.default_rng(4463), 4 * M
+    A = rng.standard_normal((M, N)) / np.sqrt(M)
+    y = A[:, : M // 10] @ rng.standard_normal(M // 10) + 0.1 * rng.standard_normal(M)
+    costs = fast.prices(M, N, 1, fast.FALSE, is_noise_known=False)
+    b = (A.T @ y)[None, :]
+    given = A, np.ones(N), b, y @ y, 1e-13 * (y @ y), np.zeros(N), costs, 0.0, 1e-4, 1000, b[:0], np.full(N, -1)
+    yield (
+        "ascend",
+        f"the ascent of the marginal likelihood, {M} x {N}",
+        {
+            "kernel": lambda: marginal_likelihood.ascend(*given),
+            "reference": lambda: fast.ascend.reference(*given),
+        },
+    )
 
 
 def record(repeats=7):

@@ -1,4 +1,4 @@
-"""A square linear map with one face: dense, sparse, ``LinearOperator``, factorisation or function.
+"""A linear map with one face: dense, sparse, ``LinearOperator``, factorisation or function.
 
 An algorithm sees ``A(x)`` and ``A.H(x)`` and never asks what A is; a kernel is handed the arrays of the maps that
 have any.
@@ -24,14 +24,14 @@ class CSR(NamedTuple):
 
 
 class Operator:
-    """A linear map of n-vectors, and of the columns of (n, k) arrays, that counts its products.
+    """A linear map of vectors, and of the columns of (n, k) arrays, that counts its products.
 
     Parameters
     ----------
     apply : callable
         ``apply(x)`` for ``x`` of shape (n,) or (n, k).
-    n : int
-        Number of rows and columns.
+    shape : int or (int, int)
+        Rows and columns; one number for a square map.
     dtype : dtype or None
         None where it is not known (a function).
     apply_adjoint : callable, optional
@@ -43,14 +43,14 @@ class Operator:
     def __init__(
         self,
         apply: Callable,
-        n: int,
+        shape: int | tuple[int, int],
         dtype: Any,
         *,
         apply_adjoint: Callable | None = None,
         lower: Callable | None = None,
         name: str = "A",
     ):
-        self.shape = (n, n)
+        self.shape = (shape, shape) if isinstance(shape, int) else shape
         self.dtype = dtype
         self.name = name
         self.nmatvec = 0
@@ -63,7 +63,7 @@ class Operator:
         """Return the product with a vector (n,) or with each column of (n, k); k columns count as k products."""
         self.nmatvec += 1 if x.ndim == 1 else x.shape[1]
         y = self._apply(x)
-        if getattr(y, "shape", None) != x.shape:
+        if getattr(y, "shape", None) != (self.shape[0], *x.shape[1:]):
             raise ValueError(
                 f"{self.name} returned shape {getattr(y, 'shape', type(y))} for a vector of shape {x.shape}"
             )
@@ -78,7 +78,7 @@ class Operator:
         if self._apply_adjoint is None:
             raise TypeError(f"{self.name} has no adjoint: pass a matrix, or a LinearOperator with rmatvec")
         return Operator(
-            self._apply_adjoint, self.shape[0], self.dtype, apply_adjoint=self._apply, name=f"{self.name}.H"
+            self._apply_adjoint, self.shape[::-1], self.dtype, apply_adjoint=self._apply, name=f"{self.name}.H"
         )
 
     def kernel_arguments(self, dtype: Any) -> NamedTuple | None:
@@ -90,32 +90,35 @@ class Operator:
         return self._lowered[1]
 
 
-def as_operator(A: Any, like, *, name: str = "A") -> Operator:
-    """Wrap ``A`` as an `Operator` on vectors of the length, library and device of ``like``.
+def as_operator(A: Any, like, *, shape: tuple[int, int] | None = None, name: str = "A") -> Operator:
+    """Wrap ``A`` as an `Operator` on vectors of the library and device of ``like``.
+
+    It is square and as long as ``like``, or of the ``shape`` that is given.
 
     Accepted are dense arrays, sparse matrices of SciPy and CuPy, anything with ``matvec`` and ``shape`` (a
     ``LinearOperator``, a preconditioner of this package or of pyamg), anything with ``solve`` and ``shape`` (SciPy's
     ``splu``), functions of a vector, and operators.
     """
-    n = like.shape[0]
-    shape = getattr(A, "shape", (n, n))
-    if tuple(shape) != (n, n):
-        raise ValueError(f"{name} has shape {tuple(shape)}: ({n}, {n}) is needed, square and as long as b")
+    needed = shape or (like.shape[0], like.shape[0])
+    given = tuple(getattr(A, "shape", needed))
+    if given != needed:
+        kind = "" if shape else ", square and as long as b"
+        raise ValueError(f"{name} has shape {given}: {needed} is needed{kind}")
     if isinstance(A, Operator):
         return A
     if xp.is_sparse(A):
         return _from_sparse(A, like, name)
     if xp.is_array(A):
         xp.namespace(A, like)
-        return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: xp.adjoint(A) @ x, name=name)
+        return Operator(lambda x: A @ x, needed, A.dtype, apply_adjoint=lambda x: xp.adjoint(A) @ x, name=name)
     if hasattr(A, "matvec"):
         if hasattr(A, "like"):  # an array that shows where our own preconditioners live
             xp.namespace(A.like, like)
-        return _from_linear_operator(A, n, name)
+        return _from_linear_operator(A, needed, name)
     if hasattr(A, "solve"):
-        return Operator(_solves(A), n, getattr(A, "dtype", None), name=name)
+        return Operator(_solves(A), needed, getattr(A, "dtype", None), name=name)
     if callable(A):
-        return Operator(_column_by_column(A), n, None, name=name)
+        return Operator(_column_by_column(A), needed, None, name=name)
     raise TypeError(
         f"{name} is a {type(A).__name__}: an array, a sparse matrix, a LinearOperator or a function is needed"
     )
@@ -128,14 +131,14 @@ def _from_sparse(A, like, name: str) -> Operator:
             "nothing is moved silently; use sparsesci.gpu.to_device or sparsesci.gpu.to_host"
         )
     check_indices(A, name)
-    A, n = A.tocsr(), A.shape[0]
+    A = A.tocsr()
 
     @functools.cache
     def adjoint():  # most methods never ask for it
         return A.T.conj() if xp.is_complex(A.dtype) else A.T
 
     lower = None if xp.is_cupy(A) else lambda dtype: csr_arrays(A, dtype)
-    return Operator(lambda x: A @ x, n, A.dtype, apply_adjoint=lambda x: adjoint() @ x, lower=lower, name=name)
+    return Operator(lambda x: A @ x, A.shape, A.dtype, apply_adjoint=lambda x: adjoint() @ x, lower=lower, name=name)
 
 
 def check_indices(A, name: str) -> None:
@@ -162,13 +165,13 @@ def check_indices(A, name: str) -> None:
 
 def csr_arrays(A, dtype: Any) -> CSR:
     """Return the arrays of a SciPy CSR matrix for the kernels; copies only what has another dtype."""
-    index = index_dtype(A.shape[0], A.data.size)
+    index = index_dtype(max(A.shape), A.data.size)
     indptr, indices = (_as_unsigned(array, index) for array in (A.indptr, A.indices))
     return CSR(indptr, indices, np.ascontiguousarray(A.data, dtype=dtype))
 
 
 def index_dtype(n: int, n_entries: int) -> type:
-    """Return the narrowest index of the kernels for a matrix of n rows: a narrower index is a faster product."""
+    """Return the narrowest index of the kernels for n rows or columns: a narrower index is a faster product."""
     return np.uint32 if max(n, n_entries) < 2**32 else np.uint64
 
 
@@ -178,7 +181,7 @@ def _as_unsigned(array: np.ndarray, index: type) -> np.ndarray:
     return array.view(index) if array.itemsize == np.dtype(index).itemsize else array.astype(index)
 
 
-def _from_linear_operator(A, n: int, name: str) -> Operator:
+def _from_linear_operator(A, shape: tuple[int, int], name: str) -> Operator:
     def apply(x):
         return A.matvec(x) if x.ndim == 1 else A.matmat(x) if hasattr(A, "matmat") else _column_by_column(A.matvec)(x)
 
@@ -187,7 +190,7 @@ def _from_linear_operator(A, n: int, name: str) -> Operator:
 
     return Operator(
         apply,
-        n,
+        shape,
         getattr(A, "dtype", None),
         apply_adjoint=apply_adjoint if hasattr(A, "rmatvec") else None,
         lower=getattr(A, "kernel_arguments", None),

@@ -80,7 +80,11 @@ class Result:
 
     def __repr__(self) -> str:
         story = f"{type(self).__name__}: {self.message}"
-        rows = [(f.name, _brief(getattr(self, f.name))) for f in fields(self) if f.name not in ("message", "status")]
+        rows = [
+            (f.name, _brief(getattr(self, f.name)))
+            for f in fields(self)
+            if f.repr and f.name not in ("message", "status")
+        ]
         width = max(len(name) for name, _ in rows)
         return "\n".join([story, *(f"  {name:<{width}}  {text}" for name, text in rows)])
 

@@ -48,6 +48,20 @@ def nonnegative_real(value: Any, name: str) -> float:
     return number
 
 
+def positive_real(value: Any, name: str, *, otherwise: str = "") -> float:
+    """Return ``value`` as a float if it is a finite number > 0; the error says what else is accepted."""
+    number = finite_real(value, name)
+    if number <= 0:
+        raise ValueError(f"{name} is {value!r}: a positive number is needed" + f", {otherwise}" * bool(otherwise))
+    return number
+
+
+def one_of(value: Any, accepted: tuple[str, ...], name: str) -> None:
+    """Raise ValueError where an option is none of those accepted."""
+    if value not in accepted:
+        raise ValueError(f"{name} is {value!r}: accepted are {', '.join(map(repr, accepted))}")
+
+
 def relative_tolerance(rtol: Any, atol: float, like: Any) -> float:
     """Return rtol, raised with a warning to 10 eps of the dtype where that is all it can promise and atol is 0."""
     rtol = nonnegative_real(rtol, "rtol")

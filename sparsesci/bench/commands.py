@@ -17,7 +17,7 @@ from sparsesci import __version__ as sparsesci_version
 from . import report
 from .compare import compare
 from .environment import version_of
-from .plots import draw, draw_curves
+from .plots import draw, draw_curves, draw_series
 from .preconditioners import PRECONDITIONERS
 from .problem import Problem
 from .problems import PROBLEMS
@@ -143,6 +143,9 @@ def write_picture(console: Console, record: Record, path: Path) -> None:
         curves = path.with_name(f"{path.stem}-convergence{path.suffix}")
         if draw_curves(record, curves):
             drawn.append(curves)
+        series = path.with_name(f"{path.stem}-series{path.suffix}")
+        if draw_series(record, series):
+            drawn.append(series)
     except (ValueError, OSError) as error:  # nothing was timed, or the ending is none that matplotlib knows
         raise click.ClickException(f"{path} was not drawn: {error}") from error
     except ModuleNotFoundError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,9 +181,65 @@ def _curves(axes: Axes, table: Table) -> None:
     axes.set_title(f"{table.problem}, first system", loc="left", fontweight="bold", fontsize=12)
 
 
+def draw_series(record: Record, path: str | Path) -> bool:
+    """Draw error and time against a parameter, a pair of panels a series; say whether there was anything to draw."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    names = dict.fromkeys(name for table in record.tables for name in table.series)
+    points = {name: [table for table in record.tables if name in table.series] for name in names}
+    series = {name: tables for name, tables in points.items() if len(tables) > 1}
+    if not series:
+        return False
+    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": FAINT, "xtick.color": FAINT}):
+        figure = Figure(figsize=(WIDTH, MARGIN + CURVES * len(series)), dpi=150, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.03)
+        grid = figure.add_gridspec(len(series), 2)
+        for i, (name, tables) in enumerate(series.items()):
+            left, right = (figure.add_subplot(grid[i, j]) for j in (0, 1))
+            _series(left, name, tables, "median error", Row.median_error)
+            _series(right, name, tables, "CPU time per system, ms", lambda row: 1e3 * row.quartiles()[1])
+            right.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        _title(figure, record, "error and time")
+        figure.savefig(path)
+    return True
+
+
+def _series(axes: Axes, name: str, tables: list[Table], what: str, value: Callable[[Row], float]) -> None:
+    """Draw one figure of all solvers against the parameter of a series."""
+    parameter = tables[0].series[name]
+    tables = sorted(tables, key=lambda table: table.parameters[parameter])
+    solvers = {row.solver: row.peer for table in tables for row in table.rows if row.is_timed}
+    peers = [solver for solver, peer in solvers.items() if peer is not None]
+    for i, (solver, peer) in enumerate(solvers.items()):
+        found = [(table, row) for table in tables for row in table.rows if row.solver == solver and row.is_timed]
+        axes.plot(
+            [table.parameters[parameter] for table, _ in found],
+            [max(value(row), LEAST_ERROR) for _, row in found],
+            color=OURS if peer is None else GREYS[peers.index(solver) % len(GREYS)],
+            marker=MARKERS[i % len(MARKERS)],
+            markersize=5,
+            linewidth=2.2 if peer is None else 1.4,
+            label=solver,
+        )
+    xs = [table.parameters[parameter] for table in tables]
+    if parameter != "snr":
+        axes.set_xscale("log")
+    axes.set_xticks(xs, [f"{x:,.10g}" for x in xs])
+    axes.set_xticks([], minor=True)
+    axes.set_yscale("log")
+    axes.set_xlabel("signal-to-noise ratio, dB" if parameter == "snr" else parameter, fontsize=9)
+    axes.set_ylabel(what, fontsize=9)
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(name, loc="left", fontweight="bold", fontsize=12)
+
+
 def _title(figure: Figure, record: Record, title: str) -> None:
     """Add the title, and where and with what the times were measured."""
     place = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
-    figure.supxlabel(f"{place['cpu']}, one thread, {place['date'][:10]}; {versions}", fontsize=8, color=FAINT)
+    where = f"{place['cpu']}, one thread, {place['date'][:10]}; {versions}"
+    figure.supxlabel(textwrap.fill(where, 200), fontsize=8, color=FAINT)

@@ -43,6 +43,8 @@ class Problem:
         Whether ``sparsesci bench`` without a family runs it too, where it is in the quick suite.
     goals : tuple of float
         Looser goals, the loosest first, to which the first system is solved as well: the curve of error against time.
+    series : mapping
+        The curves that it is a point of: their name, and the parameter against which error and time are drawn.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Problem:
     quick: Mapping[str, Any] | None = None
     plain: bool = True
     goals: tuple[float, ...] = ()
+    series: Mapping[str, str] = field(default_factory=dict)
 
     def is_reached(self, error: float) -> bool:
         """Whether an answer with this error is a solution; NaN is not."""

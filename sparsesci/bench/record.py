@@ -73,6 +73,11 @@ class Row:
         """Return how many systems were solved, in the worst repeat."""
         return min((sum(repeat.reached) for repeat in self.repeats), default=0)
 
+    def median_error(self) -> float:
+        """Return the median of the errors of all answers; NaN where there is none."""
+        errors = [error for repeat in self.repeats for error in repeat.errors]
+        return float(np.median(errors)) if errors else math.nan
+
     def worst_error(self) -> float:
         """Return the largest error of any answer; NaN where there is none."""
         return max((error for repeat in self.repeats for error in repeat.errors), default=math.nan)
@@ -104,6 +109,7 @@ class Table:
     length: int  # systems in the sequence
     shapes: list[list[int]]  # of the parts of the first system, such as A, b; [] for a number
     rows: list[Row] = field(default_factory=list)
+    series: dict[str, str] = field(default_factory=dict)  # the curves that it is a point of: name and parameter
 
     def has_solved_all(self, row: Row) -> bool:
         """Whether every system was solved in every repeat; only then are the times of a row compared."""

@@ -99,6 +99,7 @@ def _empty_table(problem: Problem, systems: Sequence[tuple], solvers: Sequence[S
         length=len(systems),
         shapes=[list(np.shape(part)) for part in systems[0]],
         rows=[Row(solver.name, solver.peer, remark=solver.remark) for solver in solvers],
+        series=dict(problem.series),
     )
 
 

@@ -167,6 +167,72 @@ def test_a_map_and_its_adjoint_change_sides_in_an_inner_product(seed, form):
     assert np.vdot(A.H(y), x) == pytest.approx(np.vdot(y, A(x)), rel=1e-12, abs=1e-12)
 
 
+# --- rectangular maps ------------------------------------------------------------------------------------------------
+
+M = 4
+RECTANGULAR = [form for form in FORMS if form not in ("bsr", "sum")]
+
+
+def rectangular_matrix(*, seed, dtype="complex128"):
+    return scipy.sparse.csr_array(random_matrix(seed=seed, dtype=dtype)[:M])
+
+
+@pytest.mark.parametrize("form", RECTANGULAR)
+@pytest.mark.parametrize("columns", [(), (1,), (3,)])
+def test_every_form_of_a_rectangular_matrix_is_the_same_map(form, columns):
+    A, X = rectangular_matrix(seed=2281), random_block(seed=2287, shape=(N, *columns))
+    operator = as_operator(FORMS[form](A), X, shape=(M, N))
+    np.testing.assert_allclose(operator(X), A @ X, rtol=1e-13)
+    assert operator.shape == (M, N)
+
+
+@pytest.mark.parametrize("form", [form for form in RECTANGULAR if form in WITH_ADJOINT])
+@pytest.mark.parametrize("columns", [(), (3,)])
+def test_the_adjoint_of_a_rectangular_matrix_goes_back(form, columns):
+    A, Y = rectangular_matrix(seed=2293), random_block(seed=2297, shape=(M, *columns))
+    adjoint = as_operator(FORMS[form](A), Y, shape=(M, N)).H
+    np.testing.assert_allclose(adjoint(Y), A.toarray().conj().T @ Y, rtol=1e-13)
+    assert adjoint.shape == (N, M) and adjoint.H.shape == (M, N)
+
+
+def test_rectangular_maps_are_defined_in_every_library(lib):
+    A, x, y = rectangular_matrix(seed=2309), random_block(seed=2311, shape=(N, 2)), random_block(seed=2333, shape=(M,))
+    operator = as_operator(lib.matrix(A), lib.array(x), shape=(M, N))
+    np.testing.assert_allclose(lib.host(operator(lib.array(x))), A @ x, rtol=1e-13)
+    np.testing.assert_allclose(lib.host(operator.H(lib.array(y))), A.toarray().conj().T @ y, rtol=1e-13)
+
+
+@given(seed=seeds, form=st.sampled_from([form for form in RECTANGULAR if form in WITH_ADJOINT]))
+def test_a_rectangular_map_and_its_adjoint_change_sides_in_an_inner_product(seed, form):
+    x, y = random_block(seed=seed, shape=(N,)), random_block(seed=seed + 2, shape=(M,))
+    A = as_operator(FORMS[form](rectangular_matrix(seed=seed + 1)), x, shape=(M, N))
+    assert np.vdot(A.H(y), x) == pytest.approx(np.vdot(y, A(x)), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_wide_indices_of_a_rectangular_matrix_are_converted_for_the_kernels(transposed):
+    A = rectangular_matrix(seed=2339, dtype=float)
+    A = scipy.sparse.csr_array(A.T) if transposed else A
+    A.indptr, A.indices = A.indptr.astype(np.int64), A.indices.astype(np.int64)
+    x = np.ones(A.shape[1])
+    operator = as_operator(A, x, shape=A.shape)
+    indptr, indices, data = operator.kernel_arguments(x.dtype)
+    assert indptr.dtype == indices.dtype == np.uint32
+    np.testing.assert_allclose(operator(x), A.toarray() @ x)
+    np.testing.assert_array_equal(scipy.sparse.csr_array((data, indices, indptr), shape=A.shape).toarray(), A.toarray())
+
+
+@pytest.mark.parametrize("A", [np.ones((M, M)), scipy.sparse.eye_array(N), np.ones((N, M)), np.ones(M)])
+def test_a_matrix_of_another_shape_than_is_asked_for_is_refused(A):
+    with pytest.raises(ValueError, match=rf"K has shape .*: \({M}, {N}\) is needed$"):
+        as_operator(A, np.ones(M), shape=(M, N), name="K")
+
+
+def test_an_answer_as_long_as_the_vector_is_not_that_of_a_rectangular_map():
+    with pytest.raises(ValueError, match=rf"A returned shape \({N},\) for a vector of shape \({N},\)"):
+        as_operator(lambda x: x, np.ones(M), shape=(M, N))(np.ones(N))
+
+
 # --- counts ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,12 +6,15 @@ from . import (
     hadamard_sparse,
     heat,
     helmholtz,
+    irs_mimo,
     many_rhs,
+    minerals,
     reaction_diffusion,
     real_matrices,
     skr_darcy,
     skr_poisson,
     skr_thermal,
+    sparse_regression,
     transport_assignment,
     transport_clouds,
     transport_images,
@@ -38,6 +41,9 @@ PROBLEMS = {
         transport_clouds,
         transport_sweep,
         hadamard_sparse,
+        sparse_regression,
+        minerals,
+        irs_mimo,
     )
     for problem in module.PROBLEMS
 }

@@ -9,6 +9,7 @@ from . import (
     pyamg_multigrid,
     qsft,
     regot,
+    sbl,
     scipy_bicgstab,
     scipy_cg,
     scipy_gcrotmk,
@@ -19,6 +20,10 @@ from . import (
     short_recurrences,
     sinkhorn,
     sinkhorn_newton,
+    skglm_mcp,
+    sklearn_ard,
+    sklearn_lasso,
+    sklearn_omp,
     solve_sequence,
     sparse_transform,
     sparse_wht,
@@ -50,6 +55,11 @@ SOLVERS = {
         dense_wht,
         qsft,
         sparse_transform,
+        sbl,
+        sklearn_ard,
+        sklearn_omp,
+        sklearn_lasso,
+        skglm_mcp,
     )
     for solver in module.SOLVERS
 }

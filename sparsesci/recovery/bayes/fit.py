@@ -10,8 +10,9 @@ from sparsesci._lib.result import Status
 class Fit(NamedTuple):
     """Where a method ended, in the units of the data that it was given.
 
-    ``mu`` (N, l) is the posterior mean, ``gamma`` (N,) and ``variance`` (N,) prior and posterior variances,
-    ``evidence`` a list with one number an iteration, ``posterior`` a `result.Posterior`.
+    ``mu`` (N, l) is the posterior mean, ``gamma`` (N,) and ``variance`` (N,) are prior and posterior variances,
+    ``evidence`` a list with one number an iteration (or nothing), ``posterior`` a `result.Posterior` in these units
+    where it is none of the kind that the public function makes of gamma and the noise.
     """
 
     mu: Any
@@ -21,4 +22,4 @@ class Fit(NamedTuple):
     evidence: list[float]
     nit: int
     status: Status
-    posterior: Any
+    posterior: Any = None

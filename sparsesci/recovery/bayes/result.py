@@ -72,6 +72,9 @@ class SBLResult(Result):
         """
         n, rng = validate.positive_integer(n, "n"), np.random.default_rng(rng)
         x, posterior = self.x, self.posterior
+        if hasattr(posterior, "draw"):  # one that is not normal
+            draws = posterior.draw(n, lambda shape: self._standard_normal(rng, shape))
+            return xp.namespace(x).permute_dims(draws, (1, 0))
         columns = n if x.ndim == 1 else n * x.shape[1]
         d = posterior.prior(self._standard_normal(rng, (x.shape[0], columns)))
         Ad = posterior.forward(d)

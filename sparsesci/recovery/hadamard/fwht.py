@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsesci._lib import xp
+from sparsesci._lib import validate, xp
 from sparsesci._lib.dispatch import public
 from sparsesci._lib.parallel import n_workers, worker_map
 
@@ -121,8 +121,8 @@ def ifwht(
 
 
 def _transform(x, axis, norm, is_divided, order, overwrite_x, workers):
-    one_of(norm, NORMS, "norm")
-    one_of(order, ORDERS, "order")
+    validate.one_of(norm, NORMS, "norm")
+    validate.one_of(order, ORDERS, "order")
     n_threads = _threads(workers)
     x, is_ours = _numbers(x, overwrite_x)
     axis = _axis(axis, x.ndim)
@@ -185,9 +185,3 @@ def power_of_two(n: int, name: str) -> int:
         below = 1 << n.bit_length() - 1
         raise ValueError(f"{name} is {n}: a power of two is needed, pad with zeros to {2 * below} or cut to {below}")
     return n
-
-
-def one_of(value: Any, accepted: tuple[str, ...], name: str) -> None:
-    """Raise ValueError where an option is none of those accepted."""
-    if value not in accepted:
-        raise ValueError(f"{name} is {value!r}: accepted are {', '.join(map(repr, accepted))}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsesci._lib import validate
 
-from .fwht import NORMS, fwht, one_of, power_of_two
+from .fwht import NORMS, fwht, power_of_two
 from .orders import ORDERS
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def HadamardOperator(n: int, *, norm: str = "ortho", order: str = "natural", dty
     from scipy.sparse.linalg import LinearOperator
 
     n = power_of_two(validate.positive_integer(n, "n"), "n")
-    one_of(norm, NORMS, "norm")
-    one_of(order, ORDERS, "order")
+    validate.one_of(norm, NORMS, "norm")
+    validate.one_of(order, ORDERS, "order")
     if np.dtype(dtype).char not in "fdFD":
         raise TypeError(f"dtype is {dtype!r}: float32, float64, complex64 or complex128 is needed")
 

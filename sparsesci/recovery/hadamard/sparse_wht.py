@@ -142,9 +142,9 @@ def sparse_wht(
     (True, True)
     """
     began = time.perf_counter()
-    _one_of(method, METHODS, "method")
-    _one_of(sampling, SAMPLINGS, "sampling")
-    _one_of(index, ("uint64", "bits"), "index")
+    validate.one_of(method, METHODS, "method")
+    validate.one_of(sampling, SAMPLINGS, "sampling")
+    validate.one_of(index, ("uint64", "bits"), "index")
     noise_std = None if noise_std is None else validate.nonnegative_real(noise_std, "noise_std")
     sparsity = None if sparsity is None else validate.positive_integer(sparsity, "sparsity")
     rng = np.random.default_rng(rng)
@@ -202,11 +202,6 @@ def sparse_wht(
     if outcome.status is Status.UNRESOLVED:
         warnings.warn(result.message, ConvergenceWarning, stacklevel=2)
     return result
-
-
-def _one_of(value: Any, accepted: tuple[str, ...], name: str) -> None:
-    if value not in accepted:
-        raise ValueError(f"{name} is {value!r}: accepted are {', '.join(map(repr, accepted))}")
 
 
 def _asker(f: Any, n: int | None, index: str, workers: Any) -> Table | Oracle:

@@ -110,7 +110,7 @@ def as_operator(A: Any, like, *, shape: tuple[int, int] | None = None, name: str
         return _from_sparse(A, like, name)
     if xp.is_array(A):
         xp.namespace(A, like)
-        return Operator(lambda x: A @ x, needed, A.dtype, apply_adjoint=lambda x: xp.adjoint(A) @ x, name=name)
+        return Operator(lambda x: A @ x, needed, A.dtype, apply_adjoint=lambda x: xp.conj(A.T @ xp.conj(x)), name=name)
     if hasattr(A, "matvec"):
         if hasattr(A, "like"):  # an array that shows where our own preconditioners live
             xp.namespace(A.like, like)

@@ -133,7 +133,7 @@ def with_adjoint(A: Any, y: Any) -> Operator:
     """Return A as an operator whose adjoint works; TypeError where it has none."""
     operator = as_operator(A, y, shape=tuple(A.shape))
     try:
-        operator.H(xp.zeros_like(y))
+        operator.H(xp.zeros_like(y if y.ndim == 1 else y[:, 0]))
     except NotImplementedError:  # of SciPy's LinearOperator
         raise TypeError("A has no adjoint: pass a LinearOperator with rmatvec as well as matvec") from None
     return operator

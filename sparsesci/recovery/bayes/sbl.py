@@ -12,6 +12,7 @@ from sparsesci._lib.dispatch import public
 from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import ConvergenceWarning, Status
 
+from .cofem import cofem
 from .fast import fast
 from .fit import Fit
 from .fixed_points import RULES, fixed_point
@@ -55,9 +56,9 @@ def sbl(
     method : str
         ``"fast"``: greedy ascent, one variance at a time, with a price for each entry, so that a problem of pure noise
         has a false entry once in ten times. ``"em"``, ``"mackay"``, ``"mm"``: all variances at once, without a price:
-        they keep more small entries, and are slower. ``"cofem"``: EM without a covariance, by conjugate gradients; the
-        one for a LinearOperator, whose columns must be of similar lengths. ``"auto"``: "fast" for a matrix, "cofem" for
-        an operator and for a sparse matrix of more than 2^24 entries; the message says which.
+        they keep more small entries, and are slower. ``"cofem"``: without a covariance, by conjugate gradients and
+        random vectors; the one for a LinearOperator. ``"auto"``: "fast" for a matrix, "cofem" for an operator and for a
+        sparse matrix of more than 2^24 entries; the message says which.
     noise_var : float, optional
         Variance of the noise of one measurement (of both parts together where complex); learned if not given.
     rtol : float
@@ -95,8 +96,8 @@ def sbl(
     References
     ----------
     Tipping and Faul, AISTATS 2003. Wipf and Rao, IEEE Trans. Signal Process. 55 (2007) 3704-3716. Ji, Dunson, Carin,
-    IEEE Trans. Signal Process. 57 (2009) 92-106. Lin, Song, Ba et al., *Covariance-free sparse Bayesian learning*, IEEE
-    Trans. Signal Process. 70 (2022) 3818-3831.
+    IEEE Trans. Signal Process. 57 (2009) 92-106. Lin, Song, Bilgic, Ba, *Covariance-free sparse Bayesian learning*,
+    IEEE Trans. Signal Process. 70 (2022) 3818-3831.
 
     Examples
     --------
@@ -150,9 +151,7 @@ def sbl(
         if method == "fast":
             fit = fast(data.A, data.weights, data.Y, **options)
         elif method == "cofem":
-            from .cofem import cofem
-
-            fit = cofem(data.A, data.Y, rng=rng, **options)
+            fit = cofem(data.A, data.Y, weights=data.weights, rng=rng, **options)
         else:
             if noise_var is None:
                 learned = fast(data.A, data.weights, data.Y, **options | {"show": None})

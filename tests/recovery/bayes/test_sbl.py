@@ -330,3 +330,34 @@ def test_a_plot_shows_the_entries_of_the_support(sparse_problem, n_columns, dtyp
     axes = sbl(A, y).plot(Figure().subplots())
     assert "3 of 60 entries" in axes.get_title()
     assert len(axes.lines[1].get_xdata()) == 3
+
+
+# --- operators -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize("n_columns", [None, 3])
+def test_an_operator_is_as_good_as_its_matrix(sparse_problem, figures, dtype, n_columns):
+    A, Y, X, noise_var = sparse_problem(100, 300, 5, seed=4481, dtype=dtype, n_columns=n_columns)
+    result = sbl(aslinearoperator(A), Y, rng=4483)
+    error, f1 = figures(result.x, X)
+    assert "auto: A is an operator" in result.message and result.success
+    assert error < 5e-3 and f1 == 1 and 0.75 < result.noise_var / noise_var < 1.25
+    assert result.sample(2, rng=4493).shape == (2, *X.shape)
+
+
+def test_a_matrix_may_be_used_as_an_operator(sparse_problem):
+    A, y, _, _ = sparse_problem(100, 300, 5, seed=4507)
+    lengths = np.geomspace(1e-3, 1e3, 300)
+    dense, free = (sbl(A * lengths, y, method=method, rng=4513) for method in ("fast", "cofem"))
+    assert np.array_equal(dense.support, free.support)
+    np.testing.assert_allclose(free.x * lengths, dense.x * lengths, atol=0.02)
+    there = dense.support
+    np.testing.assert_allclose(free.variance[there], dense.variance[there], rtol=0.4)
+    off = free.sample(2000, rng=4517)[:, there] - free.x[there]
+    np.testing.assert_allclose(np.mean(off**2, axis=0), free.variance[there], rtol=0.3)
+
+
+def test_an_operator_of_columns_without_an_adjoint_is_refused_too():
+    with pytest.raises(TypeError, match="A has no adjoint"):
+        sbl(LinearOperator((3, 5), matvec=lambda x: x[:3]), np.ones((3, 2)))

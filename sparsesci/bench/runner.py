@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -97,10 +98,17 @@ def _empty_table(problem: Problem, systems: Sequence[tuple], solvers: Sequence[S
         preconditioner=problem.preconditioner,
         goal=problem.goal,
         length=len(systems),
-        shapes=[list(np.shape(part)) for part in systems[0]],
+        shapes=[_shape(part) for part in systems[0]],
         rows=[Row(solver.name, solver.peer, remark=solver.remark) for solver in solvers],
         series=dict(problem.series),
     )
+
+
+def _shape(part: Any) -> list[int]:
+    """Return the shape of a part of a system: of a list of factors that of their Kronecker product; [] of a number."""
+    if isinstance(part, list):
+        return [math.prod(sizes) for sizes in zip(*(np.shape(factor) for factor in part), strict=True)]
+    return list(np.shape(part))
 
 
 def _measure(

@@ -91,10 +91,11 @@ def _problem(snr: int) -> Problem:
         preconditioner=None,
         traits=frozenset({"kronecker", "complex"}),
         plain=False,
+        series={"irs-mimo": "snr"},
     )
 
 
 PROBLEMS: tuple[Problem, ...] = tuple(
-    replace(problem, quick={"length": 5}, plain=True) if snr == 12 else problem
+    replace(problem, quick={"length": 5}, plain=snr == 12)
     for snr, problem in ((snr, _problem(snr)) for snr in PUBLISHED)
 )

@@ -4,6 +4,7 @@ from . import (
     bicgstab,
     dense_wht,
     gcrodr,
+    kron_sbl,
     pot_emd,
     pot_sinkhorn,
     pyamg_multigrid,
@@ -60,6 +61,7 @@ SOLVERS = {
         sklearn_omp,
         sklearn_lasso,
         skglm_mcp,
+        kron_sbl,
     )
     for solver in module.SOLVERS
 }

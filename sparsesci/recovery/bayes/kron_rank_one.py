@@ -12,7 +12,9 @@ Deviations
 2. Variances and noise are learned by stretched steps (`kron_climb`) of the majorisation-minimisation of `sbl`.
 3. The evidence is the lower bound of variational Bayes. It can be compared with itself only: that the scale of one
    factor may go to another costs it some nats.
-4. Which model holds is told by what is left of y: under this one it is white (`is_white`).
+4. Where a factor ends with more entries than half of its rows, the iteration is begun again where the model of
+   Kronecker-structured variances ends, and the larger evidence is taken: that of a small problem has more maxima.
+5. Which model holds is told by what is left of y: under this one it is white (`is_white`).
 """
 
 from __future__ import annotations
@@ -86,8 +88,11 @@ class RankOnePosterior:
         return [g * at_least_zero(1 - told) for g, told in zip(self.gammas, self._told, strict=True)]
 
     @classmethod
-    def start(cls, model: KronModel, noise_var: float | None) -> RankOnePosterior:
-        """Return the posterior for equal variances, beginning with the nearest Kronecker product to y."""
+    def start(cls, model: KronModel, noise_var: float | None, shapes: list | None = None) -> RankOnePosterior:
+        """Return the posterior beginning with the nearest Kronecker product to y.
+
+        ``shapes`` are variances whose scale does not matter; equal ones if not given.
+        """
         Y, images = model.Y[..., 0], []
         for i in range(Y.ndim):
             L = unfold(Y, i)
@@ -98,12 +103,10 @@ class RankOnePosterior:
             images[i] = z / size
         images = [v * size ** (1 / Y.ndim) for v in images]
         left = (total(Y) + model.outside[1] - size**2) / model.n_measurements
-        s2 = max(left, 0.1 / math.sqrt(model.n_measurements)) if noise_var is None else noise_var
+        s2 = max(left, FIRST_NOISE[Y.ndim == 1]) if noise_var is None else noise_var
         sizes = [total(v) for v in images]
-        latents = [
-            xp.namespace(v).ones_like(real(H[0, :])) * size / H.shape[1]
-            for v, H, size in zip(images, model.factors, sizes, strict=True)
-        ]
+        latents = shapes or [real(xp.zeros_like(H[0, :])) + 1.0 for H in model.factors]
+        latents = [a / (float(xp.namespace(g).sum(g)) or 1.0) * g for g, a in zip(latents, sizes, strict=True)]
         return cls(model, latents, s2, images, sizes)
 
     def at(self, latents: list, s2: float) -> RankOnePosterior:
@@ -141,10 +144,10 @@ class RankOnePosterior:
         for H, g, mean, noise in zip(self.model.factors, self.gammas, self.means, self.noises, strict=True):
             namespace = xp.namespace(g)
             d = namespace.sqrt(g)[:, None] * standard_normal((H.shape[1], n))
-            seen = H @ d + noise**0.5 * standard_normal((H.shape[0], n))
+            y = H @ d + noise**0.5 * standard_normal((H.shape[0], n))
             R = H * namespace.sqrt(g)
             C = R @ adjoint(R) + noise * namespace.eye(H.shape[0], dtype=H.dtype, device=xp.device(H))
-            d = d - namespace.sqrt(g)[:, None] * (adjoint(R) @ namespace.linalg.solve(C, seen))
+            d = d - namespace.sqrt(g)[:, None] * (adjoint(R) @ namespace.linalg.solve(C, y))
             draws.append(mean[:, None] + d)
         x = draws[0]
         for draw in draws[1:]:
@@ -172,6 +175,14 @@ def by_factor(posterior: RankOnePosterior) -> tuple[list, float]:
     """Return the variances of a step of majorisation-minimisation in each factor, and the noise that the sweep left."""
     latents = [g * grown(*posterior.slab(i), 0.5) for i, g in enumerate(posterior.latents)]
     return latents, posterior.residual / posterior.model.n_measurements
+
+
+def is_crowded(posterior: RankOnePosterior) -> bool:
+    """Whether a factor has more entries than half of its rows: many such fit alike, and this may not be the best."""
+    return any(
+        2 * int(xp.namespace(g).count_nonzero(g)) > H.shape[0]
+        for g, H in zip(posterior.latents, posterior.model.factors, strict=True)
+    )
 
 
 def is_white(posterior: RankOnePosterior) -> bool:

@@ -34,7 +34,7 @@ from .kron_climb import Climb, climb
 from .kron_model import KronModel, checked, prepared, tridiagonal
 from .kron_modes import outer, square
 from .kron_posterior import KronPosterior
-from .kron_rank_one import RankOnePosterior, by_factor, is_white
+from .kron_rank_one import RankOnePosterior, by_factor, is_crowded, is_white
 from .kron_updates import am, mm, svd
 from .model import ADVICE
 from .result import SBLResult
@@ -116,8 +116,8 @@ def kron_sbl(
     -----
     Computed in double precision. With "am" and "mm" the evidence never falls, but where entries are put out that raise
     it by less than their price: of n entries of factors that fit nothing but noise, one is kept in one problem of ten,
-    whatever n is. SVD has no such guarantee, and no bound but what was seen holds for "decomposed". What is put out once
-    maxiter is used up is not in the evidence. A zero column has coefficient 0. M = 1 cannot be told from noise.
+    whatever n is. SVD has no such guarantee, and none is proven for "decomposed". What is put out once maxiter is used
+    up is not in the evidence. A zero column has coefficient 0. M = 1 cannot be told from noise.
 
     References
     ----------
@@ -174,7 +174,14 @@ def kron_sbl(
         options = {"learns_noise": s2 is None, "rtol": rtol, "maxiter": maxiter}
         options["show"] = None if callback is None else show
         if name == "decomposed":
-            return climb(RankOnePosterior.start(model, s2), by_factor, **options)
+            found = climb(RankOnePosterior.start(model, s2), by_factor, **options)
+            if is_stopped or len(factors) == 1 or not is_crowded(found.posterior):
+                return found
+            general = run("mm" if any(C is not None for C in couplings) else "svd").posterior
+            if is_stopped:
+                return found
+            again = climb(RankOnePosterior.start(model, s2, general.latents), by_factor, **options)
+            return max(found, again, key=lambda end: end.posterior.evidence)
         is_exact = name != "svd" or len(factors) == 1  # of one factor SVD is EM
         if start is None:
             excess = 1.0 if is_exact else ABOVE

@@ -183,6 +183,16 @@ def test_coupled_variances_are_the_same_in_every_library(lib, method):
     np.testing.assert_allclose(lib.host(found.x), expected.x, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("seed", [12952, 12966, 12976, 12990, 12993])
+def test_where_a_factor_has_many_entries_for_its_rows_it_is_begun_again_and_a_higher_maximum_found(seed, monkeypatch):
+    factors, y, x, _ = problem([(6, 12), (10, 15)], K=3, seed=seed, snr=30.0)
+    again = kron_sbl(factors, y, method="decomposed")
+    monkeypatch.setattr("sparsesci.recovery.bayes.kron_sbl.is_crowded", lambda posterior: False)
+    once = kron_sbl(factors, y, method="decomposed")
+    assert error(once.x, x) > 0.1 and error(again.x, x) < 2e-4
+    assert again.evidence[-1] > once.evidence[-1] + 3
+
+
 # --- Evidence --------------------------------------------------------------------------------------------------------
 
 

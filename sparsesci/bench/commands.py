@@ -17,6 +17,7 @@ from sparsesci import __version__ as sparsesci_version
 from . import report
 from .compare import compare
 from .environment import version_of
+from .phase_plot import draw_phase
 from .plots import draw, draw_curves, draw_series
 from .preconditioners import PRECONDITIONERS
 from .problem import Problem
@@ -140,12 +141,10 @@ def write_picture(console: Console, record: Record, path: Path) -> None:
     drawn = [path]
     try:
         draw(record, path)
-        curves = path.with_name(f"{path.stem}-convergence{path.suffix}")
-        if draw_curves(record, curves):
-            drawn.append(curves)
-        series = path.with_name(f"{path.stem}-series{path.suffix}")
-        if draw_series(record, series):
-            drawn.append(series)
+        for name, draw_more in (("convergence", draw_curves), ("series", draw_series), ("phase", draw_phase)):
+            file = path.with_name(f"{path.stem}-{name}{path.suffix}")
+            if draw_more(record, file):
+                drawn.append(file)
     except (ValueError, OSError) as error:  # nothing was timed, or the ending is none that matplotlib knows
         raise click.ClickException(f"{path} was not drawn: {error}") from error
     except ModuleNotFoundError as error:

@@ -124,7 +124,7 @@ def _frame(figure: Figure, record: Record) -> None:
     """Add the title, the legend, and where and with what the times were measured."""
     from matplotlib.patches import Patch
 
-    _title(figure, record, "sparsesci and its peers")
+    title(figure, record, "sparsesci and its peers")
     handles = [
         Patch(label="sparsesci", **_style(is_ours=True, is_solved=True)),
         Patch(label="peer", **_style(is_ours=False, is_solved=True)),
@@ -148,7 +148,7 @@ def draw_curves(record: Record, path: str | Path) -> bool:
         grid = figure.add_gridspec(n_lines, 2)
         for i, table in enumerate(panels):
             _curves(figure.add_subplot(grid[divmod(i, 2)]), table)
-        _title(figure, record, "error against time, each point a run of its own")
+        title(figure, record, "error against time, each point a run of its own")
         figure.savefig(path)
     return True
 
@@ -200,7 +200,7 @@ def draw_series(record: Record, path: str | Path) -> bool:
             _series(left, name, tables, "median error", Row.median_error)
             _series(right, name, tables, "CPU time per system, ms", lambda row: 1e3 * row.quartiles()[1])
             right.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        _title(figure, record, "error and time")
+        title(figure, record, "error and time")
         figure.savefig(path)
     return True
 
@@ -236,7 +236,7 @@ def _series(axes: Axes, name: str, tables: list[Table], what: str, value: Callab
     axes.set_title(name, loc="left", fontweight="bold", fontsize=12)
 
 
-def _title(figure: Figure, record: Record, title: str) -> None:
+def title(figure: Figure, record: Record, title: str) -> None:
     """Add the title, and where and with what the times were measured."""
     place = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())

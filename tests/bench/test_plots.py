@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sparsesci.bench.plots import draw, draw_curves
+from sparsesci.bench.phase_plot import draw_phase
+from sparsesci.bench.plots import draw, draw_curves, draw_series
 from sparsesci.bench.runner import run
 
 
@@ -69,3 +70,47 @@ def test_the_curves_are_drawn_with_the_names_of_their_solvers(toy_problem, toy_s
 def test_a_record_without_curves_draws_none(record, tmp_path):
     assert not draw_curves(record, tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
+
+
+def drawn_text(draw_file, record, path):
+    """Draw to an SVG, its text as text, and return what it holds."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        assert draw_file(record, path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_series_is_drawn_against_its_parameter(toy_problem, toy_solver, divide, tmp_path):
+    sizes = [
+        replace(toy_problem, name=f"toy-{n}", parameters={**toy_problem.parameters, "n": n}, series={"toys": "n"})
+        for n in (4, 16)
+    ]
+    solvers = [toy_solver(divide, name="ours"), toy_solver(divide, name="theirs", peer="scipy")]
+    record = run(sizes, solvers, seed=131, repeats=1)
+    drawn = drawn_text(draw_series, record, tmp_path / "series.svg")
+    assert all(word in drawn for word in ("toys", "median error", "CPU time per system", ">4<", ">16<", "theirs"))
+
+
+def test_a_series_of_one_point_is_not_drawn(toy_problem, toy_solver, divide, tmp_path):
+    record = run([replace(toy_problem, series={"toys": "n"})], [toy_solver(divide)], seed=133, repeats=1)
+    assert not draw_series(record, tmp_path / "series.svg")
+
+
+def test_the_phase_transition_steps_at_the_samples_of_each_exact_spectrum(tmp_path):
+    from matplotlib.figure import Figure
+
+    from sparsesci.bench.phase_plot import _panel
+    from sparsesci.bench.record import Repeat, Row, Table
+
+    counts = [{"samples": samples} for samples in (900, 300, 600)]
+    row = Row("sparse-wht", None, [Repeat(counts=counts, reached=[True, True, False])])
+    table = Table("sparse20-10", "hadamard", "", {"bits": 20, "sparsity": 10, "noise": 0.0}, None, 0.1, 3, [], [row])
+    axes = Figure().subplots()
+    _panel(axes, (20, 10), [(table, row)])
+    x, y = axes.lines[0].get_data()
+    assert list(x[1:3]) == [30, 90] and list(y) == [0, 1 / 3, 2 / 3, 2 / 3]
+
+
+def test_a_record_without_sparse_spectra_has_no_phase_transition(record, tmp_path):
+    assert not draw_phase(record, tmp_path / "phase.png")

@@ -443,6 +443,32 @@ def bayes_cases(M):
             "reference": lambda: fast.ascend.reference(*given),
         },
     )
+    for what, is_nonnegative in (("", False), (", positive entries", True)):
+        yield (
+            "walk",
+            f"20 iterations of a walk over supports, {M} x {N}{what}",
+            {
+                "kernel": walk_over(A, y, is_nonnegative),
+                "reference": walk_over(A, y, is_nonnegative, by_reference=True),
+            },
+        )
+
+
+def walk_over(A, y, is_nonnegative, by_reference=False):
+    """Return a function that walks over supports from a start of its own, always the same."""
+    from sparsesci.recovery.bayes.walk import walk
+
+    (M, N), n = A.shape, 20
+    atoms, run = np.ascontiguousarray((A / np.linalg.norm(A, axis=0)).T), walk.reference if by_reference else walk
+    normals = np.random.default_rng(4591).standard_normal((n, M // 2, 1))
+
+    def function():
+        place = np.full(M // 2, -1), np.array([1e3]), np.empty((N, N)), np.full(N, -1)
+        trace = np.full((n, M // 2), -1), np.zeros((n, M // 2, 1)), np.zeros((n, M // 2)), np.zeros((n, 4))
+        rng = np.random.default_rng(4597)
+        run(atoms, atoms @ y[:, None], y[:, None], 0.0, is_nonnegative, 7, rng, *place, normals, *trace)
+
+    return function
 
 
 def record(repeats=7):

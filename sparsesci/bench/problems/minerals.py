@@ -16,6 +16,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from ..objectives.coefficient_error import coefficient_error
 from ..problem import Problem
 
 FEWEST, MOST = 3, 6  # minerals of a mixture
@@ -47,17 +48,6 @@ def mixtures(rng: np.random.Generator, snr: float, is_signed: bool, length: int)
         clean = A @ x
         noise_var = float(np.mean(clean**2)) * 10 ** (-snr / 10)
         yield A, clean + noise_var**0.5 * rng.standard_normal(len(clean)), x, noise_var
-
-
-def coefficient_error(A: np.ndarray, y: np.ndarray, x: np.ndarray, noise_var: float, found: np.ndarray) -> float:
-    """Return ``||x - found||^2 / ||x||^2`` of an answer to a system."""
-    return float(np.sum(np.abs(found - x) ** 2) / np.sum(np.abs(x) ** 2))
-
-
-def f1_score(x: np.ndarray, found: np.ndarray, small: float = 1e-3) -> float:
-    """Return ``2 |S n S^| / (|S| + |S^|)``; to S^ belong the entries above ``small`` times the largest."""
-    true, is_found = x != 0, np.abs(found) > small * np.abs(found).max()
-    return float(2 * np.count_nonzero(true & is_found) / (np.count_nonzero(true) + np.count_nonzero(is_found)))
 
 
 def _problem(snr: int, is_signed: bool) -> Problem:

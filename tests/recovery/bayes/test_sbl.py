@@ -302,6 +302,10 @@ def test_inputs_are_left_alone(sparse_problem):
         (np.ones((3, 5)), np.ones(3), {"noise_var": "small"}, TypeError, "noise_var is 'small'"),
         (np.ones((3, 5)), np.ones(3), {"method": "ard"}, ValueError, "method is 'ard': accepted are 'auto', 'fast'"),
         (np.ones((3, 5)), np.ones(3), {"rtol": -1}, ValueError, "rtol is -1"),
+        (np.ones((3, 5)), np.ones(3), {"prior": "positive"}, ValueError, "prior is 'positive': accepted are None"),
+        (np.ones((3, 5)), np.ones(3), {"prior": "nonnegative", "method": "em"}, ValueError, 'only "exchange" knows'),
+        (np.ones((3, 5)), np.ones(3) + 1j, {"prior": "nonnegative"}, ValueError, "complex"),
+        (np.ones((3, 5)), np.ones(3), {"prior": "nonnegative", "blocks": 2}, ValueError, "knows no blocks"),
         (np.ones((3, 5)), np.ones(3), {"maxiter": 0}, ValueError, "maxiter is 0"),
         (np.array([["a"]]), np.ones(1), {}, TypeError, "A has dtype"),
         (lambda x: x, np.ones(3), {}, ValueError, "A is a function"),
@@ -330,6 +334,41 @@ def test_a_plot_shows_the_entries_of_the_support(sparse_problem, n_columns, dtyp
     axes = sbl(A, y).plot(Figure().subplots())
     assert "3 of 60 entries" in axes.get_title()
     assert len(axes.lines[1].get_xdata()) == 3
+
+
+# --- columns that are alike ------------------------------------------------------------------------------------------
+
+
+def overlapping_bumps():
+    """Return 120 Gaussian bumps at 80 points, each all but the next: their correlation is 0.99."""
+    points, centres = np.linspace(0, 1, 80)[:, None], np.linspace(0, 1, 120)
+    return np.exp(-(((points - centres) / 0.05) ** 2) / 2)
+
+
+@pytest.mark.parametrize("prior", [None, "nonnegative"])
+def test_exchange_finds_bumps_that_overlap(prior, figures):
+    A, x = overlapping_bumps(), np.zeros(120)
+    x[[20, 60, 66]] = [1.0, 2.0, 1.5]
+    y = A @ x + 1e-3 * np.random.default_rng(4523).standard_normal(80)
+    result = sbl(A, y, method="exchange", prior=prior, rng=4547)
+    error, f1 = figures(result.x, x)
+    assert result.success and error < 1e-3 and f1 == 1
+    assert "exchange of entries converged" in result.message and 0.5e-6 < result.noise_var < 2e-6
+
+
+def test_a_prior_of_signs_chooses_exchange_by_itself():
+    A = overlapping_bumps()
+    result = sbl(A, A[:, 30] + 1e-3 * np.random.default_rng(4549).standard_normal(80), prior="nonnegative", rng=4561)
+    assert "(auto: nonnegative)" in result.message and result.success and np.all(result.x >= 0)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_exchange_knows_no_units_either(unit):
+    A = overlapping_bumps()
+    y = A[:, 30] - A[:, 90] + 1e-2 * np.random.default_rng(4567).standard_normal(80)
+    lengths = np.geomspace(1e-3, 1e3, 120)
+    one, other = sbl(A, y, method="exchange", rng=4583), sbl(A * lengths, unit * y, method="exchange", rng=4583)
+    np.testing.assert_allclose(other.x * lengths / unit, one.x, rtol=1e-5, atol=1e-7)
 
 
 # --- operators -------------------------------------------------------------------------------------------------------

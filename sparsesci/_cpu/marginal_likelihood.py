@@ -4,13 +4,14 @@ import numpy as np
 from numba import njit
 
 REFRESH = 100  # steps of rank one until all is computed anew: rounding errors of the updates add up
+LEAST_PIVOT = 1e-14  # of a matrix whose eigenvalues are at least 1: what rounding may leave
 FIRST = 16  # rows A^H a for which there is room at first
 LEAST = 1e-8  # of a column's length, squared: what is left of it when it is all but a combination of others
 
 
 @njit(cache=True, nogil=True)
 def ascend(A, weights, b, quad, floor, gamma, costs, noise, rtol, n_steps, gram, place):
-    """Take up to ``n_steps`` steps of `sparsesci.recovery.bayes.fast.ascend`, for A in C or Fortran order.
+    """Take up to ``n_steps`` steps of `sparsesci.recovery.bayes.fast.ascend`, for a C-ordered A.
 
     A step is of rank one: ``B' = B + (g - gamma_j) a_j a_j^H``, and costs O(N k) for k active columns, and O(M N) where
     a column is active for the first time. What is kept: rows ``A^H a_j`` of columns that ever were active, S and Q, and
@@ -29,8 +30,8 @@ def ascend(A, weights, b, quad, floor, gamma, costs, noise, rtol, n_steps, gram,
         if since >= REFRESH:
             for i in active:
                 gram, n_gram = with_row(A, weights, i, gram, place, n_gram)
-            P = posterior(gram, place, active, gamma)
-            determinant, left = statistics(gram, place, active, gamma, P, b, quad, weights, S, Q)
+            P, W, determinant = posterior(gram, place, active, gamma)
+            left = statistics(gram, place, active, P, W, b, quad, weights, S, Q, v)
             since = 0
         if taken == n_steps:
             return gamma, history[:taken], False, gram, place
@@ -45,7 +46,7 @@ def ascend(A, weights, b, quad, floor, gamma, costs, noise, rtol, n_steps, gram,
         kappa = (g - gamma[j]) / factor
         if gamma[j] == 0:
             P = entered(gram, place, active, P, j, kappa, v)
-            active = np.append(active, j)
+            active = with_last(active, j)
         else:
             P, active = altered(gram, place, active, P, j, gamma[j], g, v)
         gamma[j] = g
@@ -71,7 +72,7 @@ def entered(gram, place, active, P, j, kappa, v):
         h = row[active[c]]
         for r in range(k):
             w[r] += P[r, c] * h
-    v[:] = row
+    copy(row, v)
     for r in range(k):
         subtract(v, w[r], gram[place[active[r]]])
     larger = np.empty((k + 1, k + 1), P.dtype)
@@ -102,8 +103,11 @@ def altered(gram, place, active, P, j, old, g, v):
             smaller[r, c] = P[r, c] - shrink * w[r] * np.conj(w[c])
     if g > 0:
         return smaller, active
-    kept = np.delete(np.arange(k), at)
-    return np.ascontiguousarray(smaller[kept][:, kept]), active[kept]
+    for r in range(at, k - 1):  # the rows and columns after it move up
+        copy(smaller[r + 1], smaller[r])
+        copy(smaller[:, r + 1], smaller[:, r])
+        active[r] = active[r + 1]
+    return smaller[: k - 1, : k - 1].copy(), active[: k - 1].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -173,67 +177,103 @@ def peak(z, quad, noise, n_rows):
 
 @njit(cache=True, nogil=True)
 def posterior(gram, place, active, gamma):
-    """Return ``(Phi^H Phi + Gamma^-1)^-1`` of the active columns."""
+    """Return ``P = (Phi^H Phi + Gamma^-1)^-1`` of the active columns, W with ``W^H W = P``, and log|B|.
+
+    ``I + Gamma^(1/2) Phi^H Phi Gamma^(1/2) = L L^H`` and ``W = L^-1 Gamma^(1/2)``, by loops as above: k is small.
+    """
     k = len(active)
-    root = np.sqrt(gamma[active])
-    H = np.empty((k, k), gram.dtype)
+    L, P = np.zeros((k, k), gram.dtype), np.zeros((k, k), gram.dtype)
+    determinant = 0.0
     for r in range(k):
-        for c in range(k):
-            H[c, r] = root[r] * root[c] * gram[place[active[r]], active[c]]
-        H[r, r] += 1
-    if k:
-        H = np.ascontiguousarray(np.linalg.inv(H))
+        for c in range(r + 1):
+            inner = np.sqrt(gamma[active[r]] * gamma[active[c]]) * gram[place[active[c]], active[r]] + (r == c)
+            for i in range(c):
+                inner -= L[r, i] * np.conj(L[c, i])
+            L[r, c] = np.sqrt(max(inner.real, LEAST_PIVOT)) if r == c else inner / L[c, c]
+        determinant += 2 * np.log(L[r, r].real)
+    for c in range(k):  # column c of L^-1, which takes the place of that of L
+        L[c, c] = 1 / L[c, c]
+        for r in range(c + 1, k):
+            inner = L[r, c] * L[c, c]
+            for i in range(c + 1, r):
+                inner += L[r, i] * L[i, c]
+            L[r, c] = -inner / L[r, r]
     for r in range(k):
-        for c in range(k):
-            H[c, r] *= root[r] * root[c]
-    return H
+        for c in range(r + 1):
+            L[r, c] *= np.sqrt(gamma[active[c]])
+    for r in range(k):
+        for c in range(r + 1):
+            inner = P[r, c]
+            for i in range(r, k):
+                inner += np.conj(L[i, r]) * L[i, c]
+            P[r, c] = inner
+            P[c, r] = np.conj(inner)
+    return P, L, determinant
 
 
 @njit(cache=True, nogil=True)
-def statistics(gram, place, active, gamma, P, b, quad, weights, S, Q):
-    """Fill S_i = a_i^H B^-1 a_i and Q = A^H B^-1 Y; return log|B| and the mean over columns of y^H B^-1 y."""
+def statistics(gram, place, active, P, W, b, quad, weights, S, Q, v):
+    """Fill S_i = a_i^H B^-1 a_i and Q = A^H B^-1 Y; return the mean over columns of y^H B^-1 y."""
     n_columns, n = Q.shape
     k = len(active)
     for i in range(n):
         S[i] = 1.0 if weights[i] > 0 else 0.0
-    Q[:] = b
-    left = quad
-    if k == 0:
-        return 0.0, left
-    rows = np.empty((k, n), gram.dtype)
-    for r in range(k):
-        rows[r] = gram[place[active[r]]]
-    turned = np.dot(P.T, rows)  # row r: sum_k P_kl A^H a_k
-    for r in range(k):
+    for r in range(k):  # S = 1 - |W Phi^H a_i|^2
+        v[:] = 0
+        for c in range(r + 1):
+            subtract(v, -np.conj(W[r, c]), gram[place[active[c]]])
         for i in range(n):
-            S[i] -= (turned[r, i] * np.conj(rows[r, i])).real
+            S[i] -= v[i].real ** 2 + v[i].imag ** 2
+    left = quad
     for column in range(n_columns):
-        for r in range(k):
-            h = b[column, active[r]]
-            subtract(Q[column], h, turned[r])
+        copy(b[column], Q[column])
         for r in range(k):
             mu = P[r, 0] * b[column, active[0]]
             for c in range(1, k):
                 mu += P[r, c] * b[column, active[c]]
+            subtract(Q[column], mu, gram[place[active[r]]])
             left -= (np.conj(b[column, active[r]]) * mu).real / n_columns
-    determinant = np.log(gamma[active]).sum() - np.linalg.slogdet(P)[1].real  # |B| = |Gamma| / |P|
-    return determinant, left
+    return left
 
 
 @njit(cache=True, nogil=True)
 def with_row(A, weights, j, gram, place, n_gram):
-    """Return the rows ``A^H a`` with that of column j, columns times their weights, and their number."""
+    """Return the rows ``A^H a`` with that of column j, columns times their weights, and their number.
+
+    Loops, for rows of a C-ordered A: np.dot would be no faster, and takes seconds to compile.
+    """
     if place[j] >= 0:
         return gram, n_gram
     if n_gram == len(gram):
         larger = np.empty((max(FIRST, 2 * n_gram), gram.shape[1]), gram.dtype)
-        larger[:n_gram] = gram
+        for r in range(n_gram):
+            copy(gram[r], larger[r])
         gram = larger
-    product = np.dot(A.T, np.conj(A[:, j].copy()))
-    for i in range(len(product)):
-        gram[n_gram, i] = np.conj(product[i]) * (weights[i] * weights[j])
+    row = gram[n_gram]
+    row[:] = 0
+    for m in range(len(A)):
+        subtract(row, -np.conj(A[m, j]) * weights[j], A[m])
+    for i in range(len(row)):
+        row[i] = np.conj(row[i]) * weights[i]
     place[j] = n_gram
     return gram, n_gram + 1
+
+
+@njit(cache=True, nogil=True)
+def with_last(active, j):
+    """Return ``active`` with j at its end."""
+    larger = np.empty(len(active) + 1, active.dtype)
+    for r in range(len(active)):
+        larger[r] = active[r]
+    larger[len(active)] = j
+    return larger
+
+
+@njit(cache=True, nogil=True)
+def copy(source, target):
+    """Copy a vector; an assignment to a slice would compile the words of its errors, for seconds."""
+    for i in range(len(target)):
+        target[i] = source[i]
 
 
 @njit(cache=True, nogil=True)

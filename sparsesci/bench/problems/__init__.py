@@ -3,6 +3,7 @@
 from . import (
     convection_diffusion,
     darcy,
+    ecg,
     hadamard_sparse,
     heat,
     helmholtz,
@@ -44,6 +45,7 @@ PROBLEMS = {
         sparse_regression,
         minerals,
         irs_mimo,
+        ecg,
     )
     for problem in module.PROBLEMS
 }

@@ -22,8 +22,26 @@ def start(preconditioner: Callable | None, goal: float, **options: Any) -> Calla
     return solve
 
 
+MATRIX = frozenset({"matrix"})
 SOLVERS = (
-    Solver("sbl", "bayes", 'fast marginal likelihood (method="auto")', start, needs=frozenset({"matrix"})),
-    Solver("sbl-mackay", "bayes", "MacKay's rule", partial(start, method="mackay"), needs=frozenset({"matrix"})),
-    Solver("sbl-mm", "bayes", "majorisation-minimisation", partial(start, method="mm"), needs=frozenset({"matrix"})),
+    Solver("sbl", "bayes", 'fast marginal likelihood (method="auto")', start, needs=MATRIX),
+    Solver("sbl-mackay", "bayes", "MacKay's rule", partial(start, method="mackay"), needs=MATRIX),
+    Solver("sbl-mm", "bayes", "majorisation-minimisation", partial(start, method="mm"), needs=MATRIX),
+    Solver(
+        "sbl-exchange", "bayes", "exchange, for columns that are alike", partial(start, method="exchange"), needs=MATRIX
+    ),
+    Solver(
+        "sbl-nonnegative",
+        "bayes",
+        "exchange, for entries that are not negative",
+        partial(start, prior="nonnegative"),
+        needs=frozenset({"nonnegative"}),
+    ),
+    Solver(
+        "sbl-blocks",
+        "bayes",
+        "blocks of 32 entries, MacKay's rule",
+        partial(start, blocks=32, method="mackay"),
+        needs=frozenset({"blocks"}),
+    ),
 )

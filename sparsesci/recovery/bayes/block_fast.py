@@ -23,7 +23,8 @@ Deviations
    tried as starts.
 3. The price of a block is what one of pure noise gains with probability 0.1 / n, with n blocks, in either start. The
    degrees of freedom that it takes are ``(sum e)^2 / sum e^2`` of the eigenvalues e of ``A_b^H A_b`` (Satterthwaite),
-   the mean over blocks of its size: those of strong correlation take few.
+   the mean over blocks of its size: those of strong correlation take few. With D taken already, the share u of R
+   that pure noise explains is ``(M - D) / M`` times a Beta variable: of R, every degree taken has s2 too.
 4. As in `fast` the ascent is repeated from its top with a low price and back, as long as that ends higher.
 """
 

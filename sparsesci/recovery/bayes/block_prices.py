@@ -56,7 +56,8 @@ def _cached(M, freedom, probability, d, is_noise_known):
     left = M - np.arange(M + 1.0) - d
     table = np.full(M + 1, NEVER)
     fits = left >= 0.5
-    u = np.maximum(betainccinv(freedom * d / 2, freedom * left[fits] / 2, probability), d / M)
+    of_residual = betainccinv(freedom * d / 2, freedom * left[fits] / 2, probability)
+    u = np.maximum(of_residual * (left[fits] + d) / M, d / M)  # R has s2 for each degree of freedom that is taken
     u = np.minimum(u, 1 - EPS)
     t = (M * u - d) / (u * (M - d))
     table[fits] = 0.5 * freedom * (d * np.log1p(-t) - M * np.log1p(-t * u))

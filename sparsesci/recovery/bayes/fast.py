@@ -28,7 +28,10 @@ Deviations
 3. Where many entries are alike, none is worth its price without the others. So the ascent is repeated from its top
    with a low price (30 columns of pure noise are worth it, M / 3 more columns allowed) and from there with the full one
    again, as long as that ends higher.
-4. Rows ``A^H a_j`` are kept, and all else is updated from them at rank one; everything is computed anew after 100 steps
+4. Where there are more measurements than unknowns, least squares tell the noise as well. Where the learned one is more
+   than that can be, many entries were taken for noise, none of which is worth its price: then the ascent is made with
+   the noise of least squares.
+5. Rows ``A^H a_j`` are kept, and all else is updated from them at rank one; everything is computed anew after 100 steps
    and before the end is believed.
 """
 
@@ -50,6 +53,7 @@ from .expectation import columns, expectation, log_evidence, spread, total
 from .fit import Fit
 
 FALSE, LOOSE = 0.1, 30.0  # columns of pure noise, of N, that are worth their price
+RARE = 1e-3  # probability of a noise that is believed to be the learned one, and is not
 ROUGH = 0.3  # nats: where the ascent with the low price ends
 FLOOR = 1e-13  # of the mean square of Y, for the noise: what rounding leaves
 EPS = 1e-15  # from 1, for t and u
@@ -63,51 +67,97 @@ def fast(
 
     All in double precision. Cost: O(N k) a step with k columns active, O(M N) where one is active for the first time.
     """
-    (M, N), n_columns = A.shape, Y.shape[1]
-    namespace = xp.namespace(A, Y)
-    is_complex = xp.is_complex(A.dtype)
-    b = conj(adjoint(Y) @ A) * weights  # row l: A^H y_l
-    misfit, noise = total(Y) / n_columns, noise_var or 0.0
-    floor = FLOOR * misfit
-    freedom = n_columns * (2 if is_complex else 1)
-    tight, loose = (prices(M, N, freedom, false, is_noise_known=noise > 0) for false in (FALSE, LOOSE))
-    gram, place = b[:0, :], np.full(N, -1)
-    evidence: list[float] = []
-    s2 = noise or misfit / M
-    start = log_evidence(misfit / s2, M * math.log(s2), M, n_columns, is_complex=is_complex)
+    climb = Climb(A, weights, Y, maxiter, show)
+    gamma, status = climb.to_the_top(noise_var or 0.0, rtol)
+    if noise_var is None and status is Status.CONVERGED and A.shape[1] < A.shape[0]:
+        rest, freedom = unexplained(A * weights, Y)
+        if freedom and climb.fit(gamma, 0.0, status).noise_var > most_noise(rest, freedom, climb.freedom):
+            gamma, status = climb.to_the_top(max(rest / freedom, climb.floor / A.shape[0]), rtol)
+    return climb.fit(gamma, noise_var or 0.0, status)
 
-    def climb(gamma, costs, rtol):
-        """Return gamma and the penalised evidence at the top, and how that was reached."""
-        nonlocal gram, place
+
+class Climb:
+    """The ascent from call to call: what it has kept, and how high it has come.
+
+    ``freedom`` is the number of real numbers in a row of Y, ``misfit`` the mean square of a column of Y, and
+    ``floor`` the part of it that counts as rounding.
+    """
+
+    def __init__(self, A: Any, weights: Any, Y: Any, maxiter: int, show: Callable | None):
+        self.A, self.weights, self.Y, self.maxiter, self.show = A, weights, Y, maxiter, show
+        self.b = conj(adjoint(Y) @ A) * weights  # row l: A^H y_l
+        self.misfit = total(Y) / Y.shape[1]
+        self.floor = FLOOR * self.misfit
+        self.freedom = Y.shape[1] * (2 if xp.is_complex(A.dtype) else 1)
+        self.evidence: list[float] = []
+        self._kept = self.b[:0, :], np.full(A.shape[1], -1)  # rows A^H a_j, and where they are
+
+    def to_the_top(self, noise: float, rtol: float) -> tuple[Any, Status]:
+        """Return gamma at the highest point of ascents with the full price and with the low one by turns."""
+        M, N = self.A.shape
+        namespace = xp.namespace(self.b)
+        tight, loose = (prices(M, N, self.freedom, false, is_noise_known=noise > 0) for false in (FALSE, LOOSE))
+        gamma = namespace.zeros((N,), dtype=real(self.b).dtype, device=xp.device(self.b))
+        gamma, best, status = self._ascend(gamma, tight, tight, noise, rtol)
+        while status is Status.CONVERGED:
+            n_more = int(namespace.count_nonzero(gamma)) + M // 3
+            other, _, status = self._ascend(gamma, loose[:n_more], tight, noise, ROUGH)
+            if status is Status.CONVERGED:
+                other, height, status = self._ascend(other, tight, tight, noise, rtol)
+                if not height > best + rtol:
+                    break
+                gamma, best = other, height
+        return gamma, status
+
+    def _ascend(self, gamma, costs, tight, noise, rtol):
+        """Return gamma where no step pays its cost any more, how high that is at the full price, and how it ended."""
+        M, n_columns = self.Y.shape
         status = Status.RUNNING
+        log_determinant, left = math.nan, math.nan
         while status is Status.RUNNING:
-            n_steps = maxiter - len(evidence) if show is None else 1
-            gamma, history, is_done, gram, place = ascend(
-                A, weights, b, misfit, floor, gamma, costs, noise, rtol, n_steps, gram, place
+            n_steps = self.maxiter - len(self.evidence) if self.show is None else 1
+            gamma, history, is_done, *self._kept = ascend(
+                self.A, self.weights, self.b, self.misfit, self.floor, gamma, costs, noise, rtol, n_steps, *self._kept
             )
             log_determinant, left = np.reshape(history, (-1, 2)).T
-            s2 = noise + (noise == 0) * (np.maximum(left, 0.0) + floor) / M
+            s2 = noise + (noise == 0) * (np.maximum(left, 0.0) + self.floor) / M
             whole = log_determinant + M * np.log(s2)
-            evidence.extend(log_evidence(left / s2, whole, M, n_columns, is_complex=is_complex))
+            self.evidence.extend(log_evidence(left / s2, whole, M, n_columns, is_complex=xp.is_complex(self.A.dtype)))
             if is_done:
                 status = Status.CONVERGED
-            elif len(evidence) >= maxiter:
+            elif len(self.evidence) >= self.maxiter:
                 status = Status.MAXITER
-            elif show(fitted(A, weights, Y, gamma, noise, floor, evidence, status)):
+            elif self.show(self.fit(gamma, noise, status)):
                 status = Status.STOPPED_BY_CALLBACK
-        return gamma, (evidence or [start])[-1] - tight[: int(namespace.count_nonzero(gamma))].sum(), status
+        n_active = int(xp.namespace(gamma).count_nonzero(gamma))
+        return gamma, (self.evidence or [-math.inf])[-1] - tight[:n_active].sum(), status
 
-    gamma = namespace.zeros((N,), dtype=real(b).dtype, device=xp.device(b))
-    gamma, best, status = climb(gamma, tight, rtol)
-    while status is Status.CONVERGED:
-        n_more = int(namespace.count_nonzero(gamma)) + M // 3
-        other, _, status = climb(gamma, loose[:n_more], ROUGH)
-        if status is Status.CONVERGED:
-            other, height, status = climb(other, tight, rtol)
-            if not height > best + rtol:
-                break
-            gamma, best = other, height
-    return fitted(A, weights, Y, gamma, noise, floor, evidence, status)
+    def fit(self, gamma: Any, noise: float, status: Status) -> Fit:
+        """Return the posterior for gamma, in units of Y; the noise is at its best where it is unknown (0)."""
+        kept = gamma > 0
+        Phi = columns(self.A, kept) * self.weights[kept]
+        E = expectation(Phi, self.Y, gamma[kept], 1.0)
+        s2 = noise or (E.misfit + self.floor) / self.A.shape[0]
+        parts = spread(E.mu, kept), s2 * gamma, s2 * spread(E.variance, kept)
+        return Fit(*parts, s2, self.evidence, len(self.evidence), status)
+
+
+def unexplained(A: Any, Y: Any) -> tuple[float, int]:
+    """Return what least squares leave of a column of Y, in the mean, and in how many dimensions: M less the rank."""
+    M, N = A.shape
+    values, V = xp.namespace(A).linalg.eigh(adjoint(A) @ A)
+    is_there = values > N * xp.precision(values) * float(values[-1])
+    V = columns(V, is_there)
+    X = V @ ((adjoint(V) @ (adjoint(A) @ Y)) / values[is_there][:, None])
+    return total(Y - A @ X) / Y.shape[1], M - int(xp.namespace(A).count_nonzero(is_there))
+
+
+def most_noise(rest: float, freedom: int, n_numbers: int) -> float:
+    """Return the noise variance that leaves so little, or less, to least squares once in a thousand times."""
+    from scipy.special import chdtri
+
+    d = freedom * n_numbers
+    return n_numbers * rest / float(chdtri(d, 1 - RARE))
 
 
 @functools.lru_cache
@@ -123,7 +173,9 @@ def prices(M: int, N: int, freedom: int, false: float, *, is_noise_known: bool) 
         t = 1 - 1 / z
         return np.full(min(M, N), 0.5 * freedom * (np.log1p(-t) + t * z))
     k = np.arange(min(M - 1, N))
-    u = np.maximum(betainccinv(freedom / 2, freedom / 2 * (M - k - 1), min(false / N, 1.0)), 1 / M)
+    # Of what the k columns before have left; each of those still has its share of s2 in R.
+    u = betainccinv(freedom / 2, freedom / 2 * (M - k - 1), min(false / N, 1.0)) * (M - k) / M
+    u = np.maximum(u, 1 / M)
     t = (M * u - 1) / (u * (M - 1))
     return 0.5 * freedom * (np.log1p(-t) - M * np.log1p(-t * u))
 
@@ -207,12 +259,3 @@ def diagonal(values, dtype):
     """Return a diagonal matrix."""
     namespace = xp.namespace(values)
     return namespace.astype(values, dtype) * namespace.eye(values.shape[0], dtype=dtype, device=xp.device(values))
-
-
-def fitted(A, weights, Y, gamma, noise, floor, evidence, status) -> Fit:
-    """Return the posterior for the gamma that was found, in units of Y."""
-    M, kept = A.shape[0], gamma > 0
-    Phi = columns(A, kept) * weights[kept]
-    E = expectation(Phi, Y, gamma[kept], 1.0)
-    s2 = noise or (E.misfit + floor) / M
-    return Fit(spread(E.mu, kept), s2 * gamma, s2 * spread(E.variance, kept), s2, evidence, len(evidence), status)

@@ -35,7 +35,7 @@ DEPENDENT = 1e-10  # what is left of a column of length 1 that lies in the span 
 
 @public
 def kron_omp(factors: Any, y: Any, *, n_nonzero: int | None = None, rtol: float | None = None) -> PursuitResult:
-    """Recover a sparse x from ``y = (H_1 (x) ... (x) H_d) x + n`` by orthogonal matching pursuit.
+    """Recover a sparse x from ``y = H x + n``, H a Kronecker product, by orthogonal matching pursuit.
 
     The column that correlates most with what is left of y is taken, the coefficients of all that were taken are fitted
     again by least squares, and so on. The product of the factors is never formed.

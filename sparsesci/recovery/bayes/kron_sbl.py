@@ -65,7 +65,7 @@ def kron_sbl(
     block_coupling: Any = None,
     callback: Callable | None = None,
 ) -> SBLResult:
-    """Recover a sparse x from ``y = (H_1 (x) ... (x) H_d) x + n`` whose support is a Kronecker product too.
+    """Recover a sparse x from ``y = H x + n``, where H is a Kronecker product and the support of x is one too.
 
     ``x ~ N(0, diag(g_1 (x) ... (x) g_d))`` and ``n ~ N(0, noise_var I)``; the variances maximise the evidence, and most
     of them are zero then. The product of the factors is never formed: an iteration costs ``sum m_i^3 + n_i m_i^2`` and

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def KroneckerOperator(factors: Any) -> LinearOperator:
-    """Return ``A_1 (x) A_2 (x) ... (x) A_d`` as a ``scipy.sparse.linalg.LinearOperator``; it is never formed.
+    """Return the Kronecker product of matrices as a ``scipy.sparse.linalg.LinearOperator``; it is never formed.
 
     A function, not a class: ``scipy.sparse.linalg`` is imported when it is called.
 

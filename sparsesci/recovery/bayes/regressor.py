@@ -13,6 +13,8 @@ from .model import checked
 from .result import SBLResult
 from .sbl import sbl
 
+OPTIONS = ("method", "fit_intercept", "noise_var", "blocks", "prior", "rtol", "maxiter", "rng")
+
 
 class SBLRegressor:
     """Linear regression ``y = X w + intercept + noise`` with sparse coefficients, and with error bars.
@@ -28,16 +30,20 @@ class SBLRegressor:
         Whether there is an intercept, of any size; the mean of y and of each column of X are taken off for that.
     noise_var : float, optional
         Variance of the noise; learned if not given.
+    blocks, prior : optional
+        As for `sbl`: features that matter together, and coefficients that are not negative.
     rtol : float
         As for `sbl`.
     maxiter : int, optional
         As for `sbl`.
+    rng : optional
+        As for `sbl`: of methods that draw.
 
     Attributes
     ----------
     coef_ : array (n_features,)
         Posterior means; zero for features that do not matter. (n_targets, n_features) where y has columns.
-    coef_std_ : array like coef_
+    coef_std_ : array (n_features,), or (n_targets, n_features)
         Posterior standard deviations.
     intercept_ : float or array (n_targets,)
         Zero where there is none.
@@ -76,14 +82,20 @@ class SBLRegressor:
         method: str = "auto",
         fit_intercept: bool = True,
         noise_var: float | None = None,
+        blocks: Any = None,
+        prior: str | None = None,
         rtol: float = 1e-4,
         maxiter: int | None = None,
+        rng: Any = None,
     ):
         self.method = method
         self.fit_intercept = fit_intercept
         self.noise_var = noise_var
+        self.blocks = blocks
+        self.prior = prior
         self.rtol = rtol
         self.maxiter = maxiter
+        self.rng = rng
 
     def __repr__(self) -> str:
         """Name the estimator and its options."""
@@ -92,7 +104,7 @@ class SBLRegressor:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the options by name; ``deep`` is there for scikit-learn."""
-        return {name: getattr(self, name) for name in ("method", "fit_intercept", "noise_var", "rtol", "maxiter")}
+        return {name: getattr(self, name) for name in OPTIONS}
 
     def set_params(self, **params: Any) -> SBLRegressor:
         """Change options by name."""
@@ -126,7 +138,8 @@ class SBLRegressor:
             namespace = xp.namespace(X)
             self._mean_X, self._mean_y = namespace.mean(X, axis=0), namespace.mean(y, axis=0)
             X, y = constant_is_zero(X - self._mean_X, X), constant_is_zero(y - self._mean_y, y)
-        self.result_ = sbl(X, y, method=self.method, noise_var=self.noise_var, rtol=self.rtol, maxiter=self.maxiter)
+        options = {name: getattr(self, name) for name in OPTIONS if name != "fit_intercept"}
+        self.result_ = sbl(X, y, **options)
         result, namespace = self.result_, xp.namespace(X)
         std = namespace.sqrt(result.variance)
         targets = (1,) if result.x.ndim == 1 else (result.x.shape[1], 1)

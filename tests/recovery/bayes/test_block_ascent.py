@@ -102,7 +102,8 @@ def test_the_peak_is_the_best_of_a_fine_grid(noise):
 @pytest.mark.parametrize("d", [1, 6])
 def test_a_price_is_the_gain_that_noise_reaches_once_in_ten_problems(M, d):
     into, _ = Prices(M, np.array([float(d)]), 30, 1, 0.1, is_noise_known=False).marginal(np.array([1]))
-    u = beta.isf(0.1 / 30, d / 2, (M - 2 * d) / 2)  # what a second block explains of the rest
+    u = beta.isf(0.1 / 30, d / 2, (M - 2 * d) / 2)  # what a second block explains of what the first leaves
+    u *= (M - d) / M  # of y^H B^-1 y, where the first has its share
     t = np.linspace(0, 1, 100_001)[:-1]
     assert into[0] == pytest.approx(0.5 * np.max(d * np.log1p(-t) - M * np.log1p(-t * u)), rel=1e-5)
 

@@ -107,6 +107,16 @@ def test_the_correlation_is_learned(r):
     assert f"correlation {result.posterior.correlation:.2f} within" in result.message
 
 
+def test_blocks_are_found_where_they_take_half_of_the_degrees_of_freedom():
+    errors, scores = [], []
+    for seed in range(5437, 5445):
+        A, y, x, _, sizes = draw(100, 300, 7, seed=seed, snr=10)
+        result = sbl(A, y, blocks=sizes)
+        errors.append(nmse(result.x, x))
+        scores.append(f1_of_blocks(result.x, x, sizes))
+    assert np.median(errors) < 0.18 and np.mean(scores) > 0.88
+
+
 def test_pure_noise_has_a_false_block_in_few_problems():
     rng = np.random.default_rng(5051)
     n_false = sum(

@@ -61,7 +61,7 @@ def test_a_price_is_the_gain_that_noise_reaches_once_in_ten_problems(M):
     t = (M * u - 1) / (u * (M - 1))
     gain = 0.5 * (np.log1p(-t) - M * np.log1p(-t * u))
     for k in {0, len(price) // 2}:
-        least = u[np.searchsorted(gain, price[k])]  # of |q|^2 / (s R) that is worth the price
+        least = u[np.searchsorted(gain, price[k])] * M / (M - k)  # of what k columns have left, that pays
         assert fdtrc(d, M - k - 1, least * (M - k - 1) / (1 - least)) == pytest.approx(0.1 / N, rel=0.05)
 
 
@@ -90,6 +90,15 @@ def test_entries_of_equal_size_are_found_none_of_which_is_seen_alone(sparse_prob
         errors.append(error)
         scores.append(f1)
     assert np.median(errors) < 5e-3 and np.mean(scores) > 0.95
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_where_every_entry_matters_least_squares_tell_the_noise(sparse_problem, figures, dtype):
+    A, y, x, noise_var = sparse_problem(240, 60, 60, seed=4637, dtype=dtype, kind="gauss")
+    result = sbl(A, y)
+    least_squares = np.linalg.lstsq(A, y, rcond=None)[0]
+    assert figures(result.x, x)[0] < 3 * figures(least_squares, x)[0]
+    assert 0.75 < result.noise_var / noise_var < 1.4
 
 
 def test_data_without_noise_give_the_exact_answer(sparse_problem):

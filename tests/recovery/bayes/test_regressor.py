@@ -86,13 +86,24 @@ def test_options_are_got_and_set():
         "method": "mm",
         "fit_intercept": True,
         "noise_var": None,
+        "blocks": None,
+        "prior": None,
         "rtol": 1e-3,
         "maxiter": None,
+        "rng": None,
     }
     assert model.set_params(method="fast").method == "fast"
     assert repr(model).startswith("SBLRegressor(method='fast', fit_intercept=True")
     with pytest.raises(ValueError, match="no option 'alpha'"):
         model.set_params(alpha=1)
+
+
+def test_blocks_and_signs_are_handed_on(sparse_problem):
+    X, y, w, _ = sparse_problem(60, 90, 4, seed=4603)
+    blocks = SBLRegressor(blocks=3).fit(X, y)
+    assert "of 30 blocks" in blocks.result_.message
+    positive = SBLRegressor(prior="nonnegative", rng=4621).fit(X, X @ np.abs(w))
+    assert np.all(positive.coef_ >= 0) and "exchange" in positive.result_.message
 
 
 def test_prediction_needs_a_fit():

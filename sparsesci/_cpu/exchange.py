@@ -17,6 +17,20 @@ ROOT_HALF = math.sqrt(0.5)
 
 
 @njit(cache=True, nogil=True)
+def copy(source, target):
+    """Copy a vector to the start of another; an assignment to a slice would compile its error messages, for seconds."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@njit(cache=True, nogil=True)
+def copy_rows(source, target):
+    """Copy the rows of a matrix to the first rows of another."""
+    for i in range(len(source)):
+        copy(source[i], target[i])
+
+
+@njit(cache=True, nogil=True)
 def walk(
     atoms, c, Y, known, nonnegative, moves, rng, S, v_now, rows, where, normals, supports, means, variances, scalars
 ):
@@ -89,10 +103,10 @@ def walk(
             logdet, r = refresh(atoms, c, Y, v, S, K, rows, where, fit)
         f = positivity(nonnegative, known, size, K, r, fit, x, spread)
         noise = known if known > 0 else r / size
-        supports[t, :K] = S[:K]
+        copy(S[:K], supports[t])
         supports[t, K:] = -1
-        means[t, :K] = x[:K]
-        variances[t, :K] = spread[:K]
+        copy_rows(x[:K], means[t])
+        copy(spread[:K], variances[t])
         scalars[t, 0], scalars[t, 1] = v, noise
         scalars[t, 2] = -half * (n_y * logdet + (r / noise if known > 0 else 0.0)) + f + log_prior(K, N)
         scalars[t, 3] = -half * size * math.log(math.pi / half * noise) - half * (n_y * logdet + r / noise) + f
@@ -186,7 +200,7 @@ def refresh(atoms, c, Y, v, S, K, rows, where, fit):
         T[a, a] += 1 / v
     logdet = invert(T[:K, :K], L[:K, :K], P[:K, :K]) + K * math.log(v)
     s[:] = 1
-    q[:] = c
+    copy_rows(c, q)
     for a in range(K):
         row, Ba = rows[where[S[a]]], B[a]
         Ba[:] = 0
@@ -219,8 +233,8 @@ def refresh(atoms, c, Y, v, S, K, rows, where, fit):
 def without(j, K, fit, s0, q0):
     """Write s and q of a support without its j-th atom, of all of it where j is K; return by how much r grows."""
     _, P, _, B, mu, s, q = fit
-    s0[:] = s
-    q0[:] = q
+    copy(s, s0)
+    copy_rows(q, q0)
     gain = 0.0
     if j == K:
         return gain

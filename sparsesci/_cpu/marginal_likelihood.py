@@ -159,8 +159,8 @@ def best_step(S, Q, b, gamma, active, P, quad, costs, noise, n_rows):
 def score(t, z, quad, noise, n_rows):
     """Return what ``t = gamma s / (1 + gamma s)`` adds to twice the evidence of a degree of freedom."""
     if noise > 0:
-        return np.log1p(-t) + t * z / noise
-    return np.log1p(-t) - n_rows * np.log1p(-min(t * z / quad, 1 - 1e-15))
+        return np.log(1 - t) + t * z / noise
+    return np.log(1 - t) - n_rows * np.log(1 - min(t * z / quad, 1 - 1e-15))
 
 
 @njit(cache=True, nogil=True)

@@ -26,8 +26,8 @@ Deviations
    ten has a false entry. The noise unknown, its law is that of F (Beta for u) with M - k degrees of freedom: so
    small problems are right too. With a known noise it is chi-square.
 3. Where many entries are alike, none is worth its price without the others. So the ascent is repeated from its top
-   with a low price (30 columns of pure noise are worth it, M / 3 more columns allowed) and from there with the full one
-   again, as long as that ends higher.
+   with a low price (30 columns of pure noise are worth it; M / 3 columns, or M / 10 more) and from there with the full
+   one again, as long as that ends higher.
 4. Where there are more measurements than unknowns, least squares tell the noise as well. Where the learned one is more
    than that can be, many entries were taken for noise, none of which is worth its price: then the ascent is made with
    the noise of least squares.
@@ -100,7 +100,8 @@ class Climb:
         gamma = namespace.zeros((N,), dtype=real(self.b).dtype, device=xp.device(self.b))
         gamma, best, status = self._ascend(gamma, tight, tight, noise, rtol)
         while status is Status.CONVERGED:
-            n_more = int(namespace.count_nonzero(gamma)) + M // 3
+            n_active = int(namespace.count_nonzero(gamma))
+            n_more = max(M // 3, n_active + M // 10)
             other, _, status = self._ascend(gamma, loose[:n_more], tight, noise, ROUGH)
             if status is Status.CONVERGED:
                 other, height, status = self._ascend(other, tight, tight, noise, rtol)

@@ -6,6 +6,7 @@ from numba import njit
 REFRESH = 100  # steps of rank one until all is computed anew: rounding errors of the updates add up
 LEAST_PIVOT = 1e-14  # of a matrix whose eigenvalues are at least 1: what rounding may leave
 FIRST = 16  # rows A^H a for which there is room at first
+MOST = 1e14  # of gamma: with more, inverses have no digit left where columns are nearly dependent
 LEAST = 1e-8  # of a column's length, squared: what is left of it when it is all but a combination of others
 
 
@@ -128,7 +129,7 @@ def best_step(S, Q, b, gamma, active, P, quad, costs, noise, n_rows):
                 if z > most:
                     most, at = z, i
         if at >= 0:
-            t, height = peak(most, quad, noise, n_rows)
+            t, height = peak(most, quad, S[at], noise, n_rows)
             gain = 0.5 * freedom * height - costs[k]
             if gain > best:
                 best, j, g = gain, at, t / ((1 - t) * S[at])
@@ -144,7 +145,7 @@ def best_step(S, Q, b, gamma, active, P, quad, costs, noise, n_rows):
         s = S[i] / without
         z = square(Q, i) / (S[i] * without)
         rest = quad + gamma[i] * square(Q, i) / without
-        t, height = peak(z, rest, noise, n_rows)
+        t, height = peak(z, rest, s, noise, n_rows)
         now = score(gamma[i] * s / (1 + gamma[i] * s), z, rest, noise, n_rows)
         stays = 0.5 * freedom * (height - now)
         goes = costs[k - 1] - 0.5 * freedom * now
@@ -158,20 +159,21 @@ def best_step(S, Q, b, gamma, active, P, quad, costs, noise, n_rows):
 @njit(cache=True, nogil=True)
 def score(t, z, quad, noise, n_rows):
     """Return what ``t = gamma s / (1 + gamma s)`` adds to twice the evidence of a degree of freedom."""
+    t = min(t, 1 - 1e-15)
     if noise > 0:
         return np.log(1 - t) + t * z / noise
     return np.log(1 - t) - n_rows * np.log(1 - min(t * z / quad, 1 - 1e-15))
 
 
 @njit(cache=True, nogil=True)
-def peak(z, quad, noise, n_rows):
-    """Return the t in [0, 1) at which `score` is largest, and how large it is there."""
+def peak(z, quad, s, noise, n_rows):
+    """Return the t in [0, 1), of a gamma up to `MOST`, at which `score` is largest, and how large it is there."""
     if noise > 0:
         t = 1 - noise / z if z > noise else 0.0
     else:
         u = min(z / quad, 1 - 1e-15)
         t = (n_rows * u - 1) / (u * (n_rows - 1)) if n_rows * u > 1 else 0.0
-    t = min(t, 1 - 1e-15)
+    t = min(t, MOST * s / (1 + MOST * s), 1 - 1e-15)
     return t, (score(t, z, quad, noise, n_rows) if t > 0 else 0.0)
 
 

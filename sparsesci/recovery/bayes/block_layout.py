@@ -150,7 +150,7 @@ def layout(blocks: Any, N: int) -> Blocks:
 
 def block_of_each(blocks: Any, N: int) -> np.ndarray:
     """Return for each of N entries the number of its block, in the order of their first entries."""
-    shape = tuple(getattr(blocks, "shape", ())) or ((len(blocks),) if hasattr(blocks, "__len__") else ())
+    shape = tuple(blocks.shape) if hasattr(blocks, "shape") else (len(blocks),) if hasattr(blocks, "__len__") else ()
     if shape == () or isinstance(blocks, str | bytes):
         size = validate.positive_integer(blocks, "blocks")
         if size > N:

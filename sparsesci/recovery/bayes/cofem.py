@@ -40,6 +40,7 @@ from sparsesci._lib.xp import adjoint
 
 from .expectation import spread, total
 from .fit import Fit
+from .model import check_finite
 from .normal_equations import Columns, OperatorPosterior, column_lengths, mean_square, signs, sketch, solve
 
 N_PROBES = 8  # or twice the columns of Y, if these are more: where they agree, the bars are low
@@ -74,20 +75,19 @@ def cofem(
     (M, N), namespace = A.shape, xp.namespace(Y)
     rng = np.random.default_rng(rng)
     A = as_operator(A, Y, shape=(M, N))
-    short = sketch(A, Y, rng)
+    short, unit = sketch(A, weights, Y, rng)
     lengths = column_lengths(short) if weights is None else inverse(weights)
-    lengths = namespace.astype(lengths, xp.real(Y).dtype)
+    lengths = namespace.astype(lengths, xp.real(Y).dtype) * (unit if weights is None else 1.0)
     columns = Columns(A, inverse(lengths))
     # Fits are in units of the columns as they were given, with their weights.
     units = namespace.ones_like(lengths) if weights is not None else columns.weights
     freedom = Y.shape[1] * (2 if xp.is_complex(Y.dtype) else 1)
     least = max(LEAST_NOISE, (100 * xp.precision(Y)) ** 2)
     b = columns.adjoint(Y)
-    if not math.isfinite(total(b)):
-        raise ValueError(f"{A.name} returned NaN or Inf for the data, which are finite")
+    check_finite(b, A.name)
     gamma, bars = namespace.zeros_like(lengths), namespace.ones_like(lengths)
     E = Estimate.empty(b, max(N_PROBES, 2 * Y.shape[1]))
-    s2, nit, is_last, status = 1.0, 0, False, Status.RUNNING
+    s2, nit, is_last, status = max(1.0, noise_var or 0.0), 0, False, Status.RUNNING
 
     def fitted(status):
         noise = s2 if noise_var is None else noise_var
@@ -103,17 +103,18 @@ def cofem(
     while status is Status.RUNNING:
         bar = threshold(N, freedom, FALSE[is_last])
         S = free / (M * s2)
-        z = mean_square(columns.adjoint(R)) / (s2**2 * S)
+        z = mean_square(columns.adjoint(R)) / (s2 * free / M)
         enters = (z > bar * bars) & (z > STRONG * float(namespace.max(z))) & (gamma == 0)
         enters = enters & different(short, z, enters)
         gamma = namespace.where(enters, (z - 1) / S, gamma)
 
         E = expectation(columns, gamma, s2, b, E, rtol, rng, 1.0 if weights is not None else SHORTEST)
         R = Y - columns.forward(E.mu, E.kept)
+        check_finite(R, A.name)
         free = max(M - float(namespace.sum(E.told)), 1.0)
         s2 = max(total(R) / (Y.shape[1] * free), least)
         if noise_var is not None:
-            s2 = noise_var if is_last else max(s2, noise_var)
+            s2 = max(noise_var, least if is_last else s2)
 
         square = mean_square(E.mu)
         leaves = spread(weakest(square / (E.variance * E.told), bar if is_last else STAYS * bar), E.kept)
@@ -129,7 +130,7 @@ def cofem(
         elif show is not None and show(fitted(status)):
             status = Status.STOPPED_BY_CALLBACK
         if is_steady and not is_last:
-            is_last, s2 = True, s2 if noise_var is None else noise_var
+            is_last, s2 = True, s2 if noise_var is None else max(noise_var, least)
     return fitted(status)
 
 

@@ -78,7 +78,7 @@ def expectation(A: Any, Y: Any, gamma: Any, s2: float, *, gram: Any = None) -> E
     told = namespace.clip(gamma * S, 0.0, 1.0)
     mu = gamma[:, None] * (adjoint(A) @ PY)
     misfit = float(real(namespace.sum(xp.conj(Y) * PY))) / n_columns
-    return Expectation(mu, gamma * (1 - told), told, s2**2 * total(PY) / n_columns, misfit, float(slogdet(C)[1]))
+    return Expectation(mu, gamma * (1 - told), told, total(s2 * PY) / n_columns, misfit, float(slogdet(C)[1]))
 
 
 def total(X: Any) -> float:

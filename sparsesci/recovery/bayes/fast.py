@@ -23,7 +23,7 @@ Deviations
    neither lags nor collapses.
 2. The threshold of Shutin et al. is a price: the k-th column costs what a column of pure noise gains with
    probability 0.1 / N. So the objective rises with every step, and steps never repeat in a circle; one problem in
-   ten has a false entry. The noise unknown, its law is that of F (Beta for u) with M - k degrees of freedom: so
+   ten has a false entry (with six measurements three: it is looked twice). The noise unknown, its law is that of F (Beta for u) with M - k degrees of freedom: so
    small problems are right too. With a known noise it is chi-square.
 3. Where many entries are alike, none is worth its price without the others. So the ascent is repeated from its top
    with a low price (30 columns of pure noise are worth it; M / 3 columns, or M / 10 more) and from there with the full
@@ -57,6 +57,7 @@ RARE = 1e-3  # probability of a noise that is believed to be the learned one, an
 ROUGH = 0.3  # nats: where the ascent with the low price ends
 FLOOR = 1e-13  # of the mean square of Y, for the noise: what rounding leaves
 EPS = 1e-15  # from 1, for t and u
+MOST = 1e14  # of gamma: with more, inverses have no digit left where columns are nearly dependent
 LEAST = 1e-8  # of a column's length, squared: what is left of it when it is all but a combination of others
 
 
@@ -131,7 +132,15 @@ class Climb:
             elif self.show(self.fit(gamma, noise, status)):
                 status = Status.STOPPED_BY_CALLBACK
         n_active = int(xp.namespace(gamma).count_nonzero(gamma))
-        return gamma, (self.evidence or [-math.inf])[-1] - tight[:n_active].sum(), status
+        evidence = self.evidence[-1] if n_active else self._without_columns(noise)
+        return gamma, evidence - tight[:n_active].sum(), status
+
+    def _without_columns(self, noise: float) -> float:
+        """Return the evidence where all is noise."""
+        M, n_columns = self.Y.shape
+        s2 = noise or (self.misfit + self.floor) / M
+        is_complex = xp.is_complex(self.A.dtype)
+        return float(log_evidence(self.misfit / s2, M * math.log(s2), M, n_columns, is_complex=is_complex))
 
     def fit(self, gamma: Any, noise: float, status: Status) -> Fit:
         """Return the posterior for gamma, in units of Y; the noise is at its best where it is unknown (0)."""
@@ -235,14 +244,15 @@ def best_step(S, Q, without, gamma, left, costs, noise, M):
     s = namespace.where(S > LEAST, S / without, namespace.ones_like(S))
     z = namespace.where(S > LEAST, square / (s * without**2), namespace.zeros_like(S))  # |q|^2 / s
     rest = left + gamma * square / without
+    most = MOST * s / (1 + MOST * s)
     if noise > 0:
-        t = 1 - noise / namespace.clip(z, noise, None)
+        t = namespace.minimum(1 - noise / namespace.clip(z, noise, None), most)
         height = namespace.log1p(-t) + t * z / noise
         t_now = gamma * s / (1 + gamma * s)
         now = namespace.log1p(-t_now) + t_now * z / noise
     else:
         u = namespace.clip(z / rest, 1 / M, 1 - EPS)
-        t = namespace.clip((M * u - 1) / (u * (M - 1)), 0.0, 1 - EPS)
+        t = namespace.minimum(namespace.clip((M * u - 1) / (u * (M - 1)), 0.0, 1 - EPS), most)
         height = namespace.log1p(-t) - M * namespace.log1p(-t * u)
         t_now = namespace.clip(gamma * s / (1 + gamma * s), 0.0, 1 - EPS)
         now = namespace.log1p(-t_now) - M * namespace.log1p(-t_now * u)

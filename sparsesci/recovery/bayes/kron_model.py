@@ -17,7 +17,7 @@ from sparsesci._lib.xp import adjoint
 from .expectation import total
 from .kron_modes import mode_product, outer, square
 from .kronecker_operator import checked_factors
-from .model import root_mean_square
+from .model import in_range, root_mean_square
 
 
 class KronModel(NamedTuple):
@@ -127,7 +127,9 @@ def prepared(factors: list, y: Any, couplings: list) -> KronModel:
         bases.append(Q)
         reduced.append(H)
     Y = namespace.astype(y[:, None] if y.ndim == 1 else y, double, copy=False)
-    scale = root_mean_square(Y)
+    scale = in_range(root_mean_square(Y), "y has root mean square", y)
+    unit = scale / math.prod(float(namespace.max(length)) for length in lengths)
+    in_range(unit, "the root mean square of y over the longest column of the product is", y)
     Y = Y / scale if scale else Y
     model = KronModel(reduced, Y, (0, 0.0), couplings, bases, lengths, scale, y.dtype, y.ndim == 1)
     inside = model.project(Y)

@@ -223,6 +223,8 @@ def checked_couplings(block_coupling: Any, factors: list, method: str) -> list:
     if method not in COUPLED:
         accepted = ", ".join(map(repr, COUPLED))
         raise ValueError(f"block_coupling is given with method={method!r}: it goes with {accepted}")
+    if xp.is_array(block_coupling) and block_coupling.ndim == 1:
+        block_coupling = xp.to_host(block_coupling).tolist()
     each = block_coupling if isinstance(block_coupling, list | tuple) else [block_coupling] * len(factors)
     if len(each) != len(factors):
         raise ValueError(f"block_coupling has {len(each)} entries: one for each of {len(factors)} factors is needed")

@@ -16,7 +16,7 @@ from sparsesci._lib import validate, xp
 from sparsesci._lib.operator import Operator, as_operator
 from sparsesci._lib.result import Status
 
-from .expectation import DensePosterior, columns
+from .expectation import DensePosterior, columns, total
 from .fit import Fit
 from .result import SBLResult
 
@@ -24,6 +24,7 @@ ADVICE = {
     Status.MAXITER: "maxiter is used up: raise maxiter or rtol",
     Status.STOPPED_BY_CALLBACK: Status.STOPPED_BY_CALLBACK.value,
 }
+MOST = {False: 1e151, True: 1e17}  # of y, A and x, whose squares are double or single precision
 
 
 class Model(NamedTuple):
@@ -118,15 +119,27 @@ def prepared(A: Any, y: Any) -> Model:
     """Return the model of checked data as the methods take it: A an array, or else to be used as an operator."""
     namespace = xp.namespace(y)
     Y = y[:, None] if y.ndim == 1 else y
-    scale = root_mean_square(Y)
+    scale = in_range(root_mean_square(Y), "y has root mean square", y)
     if not xp.is_array(A):
         operator = with_adjoint(A, y)
         return Model(operator, Y / scale if scale else Y, None, scale, y.dtype, y.ndim == 1)
     double = namespace.complex128 if xp.is_complex(y.dtype) else namespace.float64
     A, Y = namespace.astype(A, double, copy=False), namespace.astype(Y, double, copy=False)
+    largest = in_range(float(namespace.max(namespace.abs(A))), "the largest entry of A is", y)
+    in_range(scale / (largest or 1.0), "the root mean square of y over the largest entry of A is", y)
     lengths = namespace.sqrt(namespace.sum(xp.real(xp.conj(A) * A), axis=0))
     weights = namespace.where(lengths > 0, 1 / namespace.where(lengths > 0, lengths, 1.0), 0.0)
     return Model(A, Y / scale if scale else Y, weights, scale, y.dtype, y.ndim == 1)
+
+
+def in_range(size: float, what: str, like: Any) -> float:
+    """Return a size; ValueError where its square, a variance, is no number of the precision of the answer."""
+    is_single = xp.precision(like) > 1e-10
+    most = MOST[is_single]
+    if size and not 1 / most <= size <= most:
+        advice = "change the unit, or pass double precision" if is_single else "change the unit"
+        raise ValueError(f"{what} {size:.2e}, whose square is out of range: {advice}")
+    return size
 
 
 def with_adjoint(A: Any, y: Any) -> Operator:
@@ -137,6 +150,12 @@ def with_adjoint(A: Any, y: Any) -> Operator:
     except NotImplementedError:  # of SciPy's LinearOperator
         raise TypeError("A has no adjoint: pass a LinearOperator with rmatvec as well as matvec") from None
     return operator
+
+
+def check_finite(product: Any, name: str) -> None:
+    """Raise ValueError where a product with an operator is NaN or Inf."""
+    if not math.isfinite(total(product)):
+        raise ValueError(f"{name} returned NaN or Inf for the data, which are finite")
 
 
 def root_mean_square(Y: Any) -> float:

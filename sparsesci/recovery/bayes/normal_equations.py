@@ -48,18 +48,21 @@ class Columns:
         return namespace.concat([apply(part) for part in parts], axis=1) if len(parts) > 1 else apply(parts[0])
 
 
-def sketch(A: Operator, like: Any, rng: np.random.Generator) -> Any:
+def sketch(A: Operator, weights: Any, like: Any, rng: np.random.Generator) -> tuple[Any, float]:
     """Return ``A^H P`` (N, N_SKETCH) in single precision, for P of entries +-1: columns as short vectors.
 
-    ``E (A^H P)(A^H P)^H / N_SKETCH = A^H A``.
+    ``E (A^H P)(A^H P)^H / N_SKETCH = A^H A``, for columns times their weights, if these are given. Next to it the unit
+    that the vectors are in: their squares are numbers of single precision.
     """
     namespace = xp.namespace(like)
     single = namespace.complex64 if xp.is_complex(like.dtype) else namespace.float32
-    rows = []
+    rows, unit = [], 0.0
     for _ in range(N_SKETCH):
         p = namespace.astype(xp.to_like(signs(rng, A.shape[0], 1), like), like.dtype)
-        rows.append(namespace.astype(A.H(p)[:, 0], single))
-    return namespace.stack(rows, axis=1)
+        row = A.H(p)[:, 0] if weights is None else weights * A.H(p)[:, 0]
+        unit = unit or float(namespace.max(namespace.abs(row)))
+        rows.append(namespace.astype(row / (unit or 1.0), single))
+    return namespace.stack(rows, axis=1), unit or 1.0
 
 
 def column_lengths(short: Any) -> Any:

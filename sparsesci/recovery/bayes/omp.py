@@ -29,7 +29,7 @@ from sparsesci._lib.parallel import thread_limit
 from sparsesci._lib.result import ConvergenceWarning, Result, Status
 from sparsesci._lib.xp import conj, real, to_host, to_like
 
-from .model import checked, root_mean_square, with_adjoint
+from .model import check_finite, checked, root_mean_square, with_adjoint
 from .normal_equations import mean_square
 
 DEPENDENT = 1e3  # eps: what is left, relative, of a column that lies in the span of those taken before
@@ -160,6 +160,8 @@ def pursue(A: Any, Y: Any, most: int, rtol: float) -> tuple[list[int], Any, list
     triangle: list[np.ndarray] = []
     taken: list[int] = []
     R, c = Y, adjoint(Y)
+    if not has_entries:
+        check_finite(c, products.name)
     norms = [frobenius(R)]
     can_go_on = True
     while len(taken) < most and norms[-1] > rtol * norms[0]:
@@ -171,6 +173,8 @@ def pursue(A: Any, Y: Any, most: int, rtol: float) -> tuple[list[int], Any, list
             break
         a = A[:, j] if xp.is_array(A) else products(namespace.astype(places == j, Y.dtype))
         a = namespace.astype(a, Y.dtype)
+        if not has_entries:
+            check_finite(a, products.name)
         size, column = xp.norm(a), np.zeros(k + 1, to_host(Y[:1, 0]).dtype)
         for _ in range(2):  # a second time against rounding
             along = conj(Q[:k, :]) @ a

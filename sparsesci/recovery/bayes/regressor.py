@@ -169,10 +169,28 @@ class SBLRegressor:
         return mean, namespace.sqrt(namespace.clip(spread, 0.0, None) + self.noise_var_ + of_mean)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return R^2, the share of the variance of y that is predicted; the mean over targets."""
-        error = np.asarray(xp.to_host(self.predict(X))) - (y := np.asarray(xp.to_host(y)))
+        """Return R^2, the share of the variance of y that is predicted; the mean over targets.
+
+        Of a target that is constant 1 where it is predicted, else 0, as in scikit-learn.
+        """
+        predicted, y = np.asarray(xp.to_host(self.predict(X))), np.asarray(xp.to_host(y))
+        if y.shape != predicted.shape:
+            raise ValueError(f"y has shape {y.shape}: {predicted.shape} is needed, as predicted")
+        rest = np.sum((predicted - y) ** 2, axis=0)
         total = np.sum((y - y.mean(axis=0)) ** 2, axis=0)
-        return float(np.mean(1 - np.sum(error**2, axis=0) / total))
+        share = 1 - rest / np.where(total > 0, total, 1.0)
+        return float(np.mean(np.where(total > 0, share, rest == 0)))
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn, the only one to ask, wants to know before it searches, validates or chains."""
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True),
+            regressor_tags=RegressorTags(),
+            input_tags=InputTags(sparse=True),
+        )
 
     def _intercept(self, result: SBLResult, dtype: Any) -> Any:
         if self._mean_X is None:
@@ -185,6 +203,8 @@ class SBLRegressor:
         if not hasattr(self, "coef_"):
             raise NotFittedError("this SBLRegressor is not fitted yet: call fit(X, y) first")
         X = validate.float_array(X.toarray() if xp.is_sparse(X) else X, "X")
+        if xp.is_complex(X.dtype):
+            raise TypeError(f"X has dtype {X.dtype}: real numbers are needed, as in fit")
         if X.ndim != 2 or X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has shape {tuple(X.shape)}: (n, {self.n_features_in_}) is needed, as in fit")
         validate.finite(X, "X")

@@ -74,7 +74,7 @@ class SBLResult(Result):
         x, posterior = self.x, self.posterior
         if hasattr(posterior, "draw"):  # one that is not normal
             draws = posterior.draw(n, lambda shape: self._standard_normal(rng, shape))
-            return xp.namespace(x).permute_dims(draws, (1, 0))
+            return xp.namespace(x).reshape(xp.namespace(x).permute_dims(draws, (1, 0)), (n, *x.shape))
         columns = n if x.ndim == 1 else n * x.shape[1]
         d = posterior.prior(self._standard_normal(rng, (x.shape[0], columns)))
         Ad = posterior.forward(d)

@@ -71,6 +71,13 @@ def test_pure_noise_has_a_false_entry_in_few_problems():
     assert 4 <= n_false <= 40  # 20 are expected, with a standard deviation of 4.2, of neighbouring entries fewer
 
 
+@pytest.mark.parametrize("shape", [(20, 100), (40, 400)])
+def test_pure_noise_of_few_measurements_has_no_more_false_entries_than_that_of_many(shape):
+    rng = np.random.default_rng(4054)
+    n_false = sum(len(sbl(rng.standard_normal(shape), rng.standard_normal(shape[0])).support) > 0 for _ in range(200))
+    assert n_false <= 33  # 20 are expected, and three standard deviations
+
+
 @pytest.mark.parametrize("dtype", [float, complex])
 @pytest.mark.parametrize("snr", [10, 20, 30])
 def test_the_variance_of_the_noise_is_right(sparse_problem, dtype, snr):

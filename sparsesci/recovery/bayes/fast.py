@@ -22,9 +22,9 @@ Deviations
 1. The noise variance is no parameter that is updated now and then: it is at its best in every comparison, so that it
    neither lags nor collapses.
 2. The threshold of Shutin et al. is a price: the k-th column costs what a column of pure noise gains with
-   probability 0.1 / N. So the objective rises with every step, and steps never repeat in a circle; one problem in
-   ten has a false entry (with six measurements three: it is looked twice). The noise unknown, its law is that of F (Beta for u) with M - k degrees of freedom: so
-   small problems are right too. With a known noise it is chi-square.
+   probability 0.1 / N. So the objective rises with every step, and steps never repeat in a circle; one problem of
+   pure noise in ten has a false entry (three, with six measurements: it is looked twice, see 3). The noise unknown, its
+   law is that of F (Beta for u) with M - k degrees of freedom; with a known noise it is chi-square.
 3. Where many entries are alike, none is worth its price without the others. So the ascent is repeated from its top
    with a low price (30 columns of pure noise are worth it; M / 3 columns, or M / 10 more) and from there with the full
    one again, as long as that ends higher.

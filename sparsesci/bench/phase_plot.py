@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .plots import CURVES, FAINT, INK, MARGIN, WIDTH, title
+from .plots import CURVES, FAINT, INK, MARGIN, WIDTH, label, legend, title
 from .record import Record, Row, Table
 
 if TYPE_CHECKING:
@@ -63,10 +63,5 @@ def _panel(axes: Axes, size: tuple[int, int], lines: list[tuple[Table, Row]]) ->
     axes.set_xlim(LEFT, RIGHT)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.10g}")
     axes.set_ylim(-0.02, 1.04)
-    axes.set_xlabel("samples per coefficient", fontsize=9)
-    axes.set_ylabel("share of spectra found exactly", fontsize=9)
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set_title(f"{sparsity} of 2^{bits} coefficients", loc="left", fontweight="bold", fontsize=12)
+    label(axes, f"{sparsity} of 2^{bits} coefficients", "samples per coefficient", "share of spectra found exactly")
+    legend(axes)

@@ -172,13 +172,8 @@ def _curves(axes: Axes, table: Table) -> None:
     axes.axhline(table.goal, color=FAILED, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("CPU time, ms", fontsize=9)
-    axes.set_ylabel("recomputed error", fontsize=9)
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set_title(f"{table.problem}, first system", loc="left", fontweight="bold", fontsize=12)
+    label(axes, f"{table.problem}, first system", "CPU time, ms", "recomputed error")
+    legend(axes)
 
 
 def draw_series(record: Record, path: str | Path) -> bool:
@@ -199,7 +194,7 @@ def draw_series(record: Record, path: str | Path) -> bool:
             left, right = (figure.add_subplot(grid[i, j]) for j in (0, 1))
             _series(left, name, tables, "median error", Row.median_error)
             _series(right, name, tables, "CPU time per system, ms", lambda row: 1e3 * row.quartiles()[1])
-            right.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+            legend(right)
         title(figure, record, "error and time")
         figure.savefig(path)
     return True
@@ -228,12 +223,22 @@ def _series(axes: Axes, name: str, tables: list[Table], what: str, value: Callab
     axes.set_xticks(xs, [f"{x:,.10g}" for x in xs])
     axes.set_xticks([], minor=True)
     axes.set_yscale("log")
-    axes.set_xlabel("signal-to-noise ratio, dB" if parameter == "snr" else parameter, fontsize=9)
-    axes.set_ylabel(what, fontsize=9)
+    label(axes, name, "signal-to-noise ratio, dB" if parameter == "snr" else parameter, what)
+
+
+def label(axes: Axes, name: str, x: str, y: str) -> None:
+    """Name a panel and its axes, with a grid behind the curves."""
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
     axes.grid(color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(name, loc="left", fontweight="bold", fontsize=12)
+
+
+def legend(axes: Axes) -> None:
+    """Name the lines, right of the panel."""
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def title(figure: Figure, record: Record, title: str) -> None:

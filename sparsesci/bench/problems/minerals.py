@@ -61,7 +61,7 @@ def _problem(snr: int, is_signed: bool) -> Problem:
         error=coefficient_error,
         goal=10 ** (2 - snr / 10),
         preconditioner=None,
-        traits=frozenset(["matrix"] + ["nonnegative"] * (not is_signed)),
+        traits=frozenset(["matrix", "alike"] + ["nonnegative"] * (not is_signed)),
         plain=False,
     )
 

@@ -28,7 +28,11 @@ SOLVERS = (
     Solver("sbl-mackay", "bayes", "MacKay's rule", partial(start, method="mackay"), needs=MATRIX),
     Solver("sbl-mm", "bayes", "majorisation-minimisation", partial(start, method="mm"), needs=MATRIX),
     Solver(
-        "sbl-exchange", "bayes", "exchange, for columns that are alike", partial(start, method="exchange"), needs=MATRIX
+        "sbl-exchange",
+        "bayes",
+        "exchange, for columns that are alike",
+        partial(start, method="exchange"),
+        needs=frozenset({"alike"}),
     ),
     Solver(
         "sbl-nonnegative",

@@ -115,7 +115,6 @@ class Climb:
         """Return gamma where no step pays its cost any more, how high that is at the full price, and how it ended."""
         M, n_columns = self.Y.shape
         status = Status.RUNNING
-        log_determinant, left = math.nan, math.nan
         while status is Status.RUNNING:
             n_steps = self.maxiter - len(self.evidence) if self.show is None else 1
             gamma, history, is_done, *self._kept = ascend(

@@ -20,8 +20,8 @@ iterations and has no such guarantee.
 Deviations
 ----------
 1. The variance s2 of the noise is given. It can be updated beside gamma, but with more unknowns than measurements the
-   evidence of both has its peak where M entries explain everything and s2 is zero, and these methods go there (20 dB,
-   100 x 500: s2 a thousandth of the truth). `sbl` passes the one that "fast" has learned, whose columns have a price.
+   evidence of both has its peak where M entries explain everything and s2 is zero, and these methods go there. `sbl`
+   passes the one that "fast" has learned, whose columns have a price.
 2. A column is put out where its variance is next to nothing (``told < 1e-4``) and the evidence is the larger without
    it: where ``|q|^2 < s`` (Faul and Tipping). Waiting until gamma is zero would take forever: EM gets there like 1 / t.
    At the end all columns are put out whose gamma is on its way to zero, by the same sign.

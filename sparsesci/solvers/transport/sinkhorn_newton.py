@@ -121,9 +121,8 @@ def sinkhorn_newton(
         costs a pass over C. Raise ``StopIteration`` in it to stop.
     workers : int, optional
         Threads that share the rows of costs in host memory, from 2000 x 2000 arcs on: fewer are left to one thread. -1
-        is one a core. The result is the same to rounding, and to the last bit for the same number of threads. Two
-        threads are at best 1.2 to 1.7 times as fast as one with 2,000 points, and 1.8 times from 4,000: an estimate
-        from CPU times, which no clock has confirmed. By default one thread fills the rows, and BLAS has its own.
+        is one a core. The result is the same to rounding, and to the last bit for the same number of threads. By
+        default one thread fills the rows, and BLAS has its own.
 
     Returns
     -------

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sparsesci._lib import validate, xp
+from sparsesci._lib.estimator import Estimator, r_squared
 from sparsesci._lib.result import NotFittedError
 
 from .model import checked
 from .result import SBLResult
 from .sbl import sbl
 
-OPTIONS = ("method", "fit_intercept", "noise_var", "blocks", "prior", "rtol", "maxiter", "rng")
 
-
-class SBLRegressor:
+class SBLRegressor(Estimator):
     """Linear regression ``y = X w + intercept + noise`` with sparse coefficients, and with error bars.
 
     A thin class over `sbl`: nothing is to be tuned, and the units of X and y do not matter. It follows the conventions
@@ -97,23 +94,6 @@ class SBLRegressor:
         self.maxiter = maxiter
         self.rng = rng
 
-    def __repr__(self) -> str:
-        """Name the estimator and its options."""
-        options = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"SBLRegressor({options})"
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the options by name; ``deep`` is there for scikit-learn."""
-        return {name: getattr(self, name) for name in OPTIONS}
-
-    def set_params(self, **params: Any) -> SBLRegressor:
-        """Change options by name."""
-        for name, value in params.items():
-            if name not in self.get_params():
-                raise ValueError(f"SBLRegressor has no option {name!r}: there are {', '.join(self.get_params())}")
-            setattr(self, name, value)
-        return self
-
     def fit(self, X: Any, y: Any) -> SBLRegressor:
         """Fit X (n, n_features) and y (n,) or (n, n_targets); targets share the features that matter.
 
@@ -138,7 +118,8 @@ class SBLRegressor:
             namespace = xp.namespace(X)
             self._mean_X, self._mean_y = namespace.mean(X, axis=0), namespace.mean(y, axis=0)
             X, y = constant_is_zero(X - self._mean_X, X), constant_is_zero(y - self._mean_y, y)
-        options = {name: getattr(self, name) for name in OPTIONS if name != "fit_intercept"}
+        options = self.get_params()
+        del options["fit_intercept"]
         self.result_ = sbl(X, y, **options)
         result, namespace = self.result_, xp.namespace(X)
         std = namespace.sqrt(result.variance)
@@ -173,13 +154,7 @@ class SBLRegressor:
 
         Of a target that is constant 1 where it is predicted, else 0, as in scikit-learn.
         """
-        predicted, y = np.asarray(xp.to_host(self.predict(X))), np.asarray(xp.to_host(y))
-        if y.shape != predicted.shape:
-            raise ValueError(f"y has shape {y.shape}: {predicted.shape} is needed, as predicted")
-        rest = np.sum((predicted - y) ** 2, axis=0)
-        total = np.sum((y - y.mean(axis=0)) ** 2, axis=0)
-        share = 1 - rest / np.where(total > 0, total, 1.0)
-        return float(np.mean(np.where(total > 0, share, rest == 0)))
+        return r_squared(y, self.predict(X))
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn, the only one to ask, wants to know before it searches, validates or chains."""

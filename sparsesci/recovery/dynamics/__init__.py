@@ -1,0 +1,1 @@
+"""Equations of motion from data: what `sparsesci.recovery` offers for sparse identification of nonlinear dynamics."""

@@ -41,7 +41,12 @@ class Status(Enum):
     NOT_POSITIVE_DEFINITE = "the matrix (or M) is not positive definite: use gcrodr or recycled_minres"
     DIVERGED = "the sweeps diverge: try omega nearer to or below 1, or use gcrodr"
     UNRESOLVED = "bins are left that are more than noise: raise the budget"
+    EMPTY = "nothing is left: lower the threshold, or look at the units of the data (relative=True does without them)"
     NOT_FINITE = "a product returned NaN or Inf: check A and M on the vectors this solver gives them"
+    BLEW_UP = "the state left the bound or stopped being finite: start nearer to the data, refit, or raise bound"
+    MAX_STEPS = (
+        "max_steps is used up: the system is stiff there, use integrator='lsoda'; or relax rtol, raise max_steps"
+    )
 
     @property
     def is_success(self) -> bool:

@@ -11,14 +11,14 @@ LEAST = 1e-8  # of a column's length, squared: what is left of it when it is all
 
 
 @njit(cache=True, nogil=True)
-def ascend(A, weights, b, quad, floor, gamma, costs, noise, rtol, n_steps, gram, place):
+def ascend(A, weights, b, quad, floor, gamma, costs, noise, rtol, n_steps, gram, place, n_data=0):
     """Take up to ``n_steps`` steps of `sparsesci.recovery.bayes.fast.ascend`, for a C-ordered A.
 
     A step is of rank one: ``B' = B + (g - gamma_j) a_j a_j^H``, and costs O(N k) for k active columns, and O(M N) where
     a column is active for the first time. What is kept: rows ``A^H a_j`` of columns that ever were active, S and Q, and
     ``P = (Phi^H Phi + Gamma^-1)^-1`` of the active ones.
     """
-    n_rows, n = A.shape
+    n_rows, n = n_data or A.shape[0], A.shape[1]
     n_columns = len(b)
     gamma, active = gamma.copy(), np.flatnonzero(gamma)
     place, n_gram = place.copy(), place.max() + 1

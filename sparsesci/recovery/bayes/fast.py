@@ -62,18 +62,29 @@ LEAST = 1e-8  # of a column's length, squared: what is left of it when it is all
 
 
 def fast(
-    A: Any, weights: Any, Y: Any, *, noise_var: float | None, rtol: float, maxiter: int, show: Callable | None
+    A: Any,
+    weights: Any,
+    Y: Any,
+    *,
+    noise_var: float | None,
+    rtol: float,
+    maxiter: int,
+    show: Callable | None = None,
+    n_data: int | None = None,
 ) -> Fit:
     """Return the fit for the columns of A (M, N) times their weights (N,), of length 1 or 0, and Y (M, l).
 
     All in double precision. Cost: O(N k) a step with k columns active, O(M N) where one is active for the first time.
+    ``n_data`` is the number M of measurements, where A and Y are not these themselves, but have fewer rows with the
+    same products: ``A^H A``, ``A^H Y`` and ``Y^H Y`` are all that is told of them.
     """
-    climb = Climb(A, weights, Y, maxiter, show)
+    M = n_data or A.shape[0]
+    climb = Climb(A, weights, Y, M, maxiter, show)
     gamma, status = climb.to_the_top(noise_var or 0.0, rtol)
-    if noise_var is None and status is Status.CONVERGED and A.shape[1] < A.shape[0]:
-        rest, freedom = unexplained(A * weights, Y)
+    if noise_var is None and status is Status.CONVERGED and A.shape[1] < M:
+        rest, freedom = unexplained(A * weights, Y, M)
         if freedom and climb.fit(gamma, 0.0, status).noise_var > most_noise(rest, freedom, climb.freedom):
-            gamma, status = climb.to_the_top(max(rest / freedom, climb.floor / A.shape[0]), rtol)
+            gamma, status = climb.to_the_top(max(rest / freedom, climb.floor / M), rtol)
     return climb.fit(gamma, noise_var or 0.0, status)
 
 
@@ -84,8 +95,8 @@ class Climb:
     ``floor`` the part of it that counts as rounding.
     """
 
-    def __init__(self, A: Any, weights: Any, Y: Any, maxiter: int, show: Callable | None):
-        self.A, self.weights, self.Y, self.maxiter, self.show = A, weights, Y, maxiter, show
+    def __init__(self, A: Any, weights: Any, Y: Any, M: int, maxiter: int, show: Callable | None):
+        self.A, self.weights, self.Y, self.M, self.maxiter, self.show = A, weights, Y, M, maxiter, show
         self.b = conj(adjoint(Y) @ A) * weights  # row l: A^H y_l
         self.misfit = total(Y) / Y.shape[1]
         self.floor = FLOOR * self.misfit
@@ -95,7 +106,7 @@ class Climb:
 
     def to_the_top(self, noise: float, rtol: float) -> tuple[Any, Status]:
         """Return gamma at the highest point of ascents with the full price and with the low one by turns."""
-        M, N = self.A.shape
+        M, N = self.M, self.A.shape[1]
         namespace = xp.namespace(self.b)
         tight, loose = (prices(M, N, self.freedom, false, is_noise_known=noise > 0) for false in (FALSE, LOOSE))
         gamma = namespace.zeros((N,), dtype=real(self.b).dtype, device=xp.device(self.b))
@@ -113,13 +124,12 @@ class Climb:
 
     def _ascend(self, gamma, costs, tight, noise, rtol):
         """Return gamma where no step pays its cost any more, how high that is at the full price, and how it ended."""
-        M, n_columns = self.Y.shape
+        M, n_columns = self.M, self.Y.shape[1]
         status = Status.RUNNING
         while status is Status.RUNNING:
             n_steps = self.maxiter - len(self.evidence) if self.show is None else 1
-            gamma, history, is_done, *self._kept = ascend(
-                self.A, self.weights, self.b, self.misfit, self.floor, gamma, costs, noise, rtol, n_steps, *self._kept
-            )
+            data, rule = (self.A, self.weights, self.b, self.misfit, self.floor), (costs, noise, rtol, n_steps)
+            gamma, history, is_done, *self._kept = ascend(*data, gamma, *rule, *self._kept, M)
             log_determinant, left = np.reshape(history, (-1, 2)).T
             s2 = noise + (noise == 0) * (np.maximum(left, 0.0) + self.floor) / M
             whole = log_determinant + M * np.log(s2)
@@ -136,7 +146,7 @@ class Climb:
 
     def _without_columns(self, noise: float) -> float:
         """Return the evidence where all is noise."""
-        M, n_columns = self.Y.shape
+        M, n_columns = self.M, self.Y.shape[1]
         s2 = noise or (self.misfit + self.floor) / M
         is_complex = xp.is_complex(self.A.dtype)
         return float(log_evidence(self.misfit / s2, M * math.log(s2), M, n_columns, is_complex=is_complex))
@@ -146,14 +156,14 @@ class Climb:
         kept = gamma > 0
         Phi = columns(self.A, kept) * self.weights[kept]
         E = expectation(Phi, self.Y, gamma[kept], 1.0)
-        s2 = noise or (E.misfit + self.floor) / self.A.shape[0]
+        s2 = noise or (E.misfit + self.floor) / self.M
         parts = spread(E.mu, kept), s2 * gamma, s2 * spread(E.variance, kept)
         return Fit(*parts, s2, self.evidence, len(self.evidence), status)
 
 
-def unexplained(A: Any, Y: Any) -> tuple[float, int]:
+def unexplained(A: Any, Y: Any, M: int) -> tuple[float, int]:
     """Return what least squares leave of a column of Y, in the mean, and in how many dimensions: M less the rank."""
-    M, N = A.shape
+    N = A.shape[1]
     values, V = xp.namespace(A).linalg.eigh(adjoint(A) @ A)
     is_there = values > N * xp.precision(values) * float(values[-1])
     V = columns(V, is_there)
@@ -190,12 +200,13 @@ def prices(M: int, N: int, freedom: int, false: float, *, is_noise_known: bool) 
 
 
 @kernel(cpu="sparsesci._cpu.marginal_likelihood:ascend")
-def ascend(A, weights, b, misfit, floor, gamma, costs, noise, rtol, n_steps, gram, place):
+def ascend(A, weights, b, misfit, floor, gamma, costs, noise, rtol, n_steps, gram, place, n_data=0):
     """Take up to ``n_steps`` steps from gamma (N,), each the one that raises the penalised evidence the most.
 
     ``b`` (l, N) is ``A^H Y``, ``misfit`` the mean square of a column of Y, ``floor`` what is always left of it,
     ``costs`` what the columns cost, ``noise`` the variance of the noise or 0 where it is unknown. ``gram`` and
-    ``place`` are what a kernel keeps from call to call.
+    ``place`` are what a kernel keeps from call to call. ``n_data`` is the number of measurements, or 0 where A and Y
+    are the measurements themselves.
 
     Returns
     -------
@@ -224,7 +235,7 @@ def ascend(A, weights, b, misfit, floor, gamma, costs, noise, rtol, n_steps, gra
         Q = b - adjoint(A) @ (Phi @ mu)
         without = namespace.ones_like(S)  # 1 - gamma S
         without[kept] = real(namespace.linalg.diagonal(P)) / gamma[kept]
-        j, g, gain = best_step(S, Q, without, gamma, max(left, 0.0) + floor, costs, noise, A.shape[0])
+        j, g, gain = best_step(S, Q, without, gamma, max(left, 0.0) + floor, costs, noise, n_data or A.shape[0])
         if not gain > rtol:
             return gamma, history, True, gram, place
         gamma = namespace.where(places == j, g, gamma)

@@ -29,6 +29,7 @@ Deviations
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,32 +37,42 @@ from sparsesci._lib import xp
 from sparsesci._lib.result import Status
 from sparsesci._lib.xp import adjoint
 
-from .expectation import Expectation, columns, expectation, spread, total
+from .expectation import Expectation, columns, expectation, log_evidence, spread, total
 from .fit import Fit
 
 UNTOLD = 1e-4
 
 
 def fixed_point(
-    A: Any, Y: Any, *, rule: Callable, noise_var: float, rtol: float, maxiter: int, show: Callable | None
+    A: Any,
+    Y: Any,
+    *,
+    rule: Callable,
+    noise_var: float,
+    rtol: float,
+    maxiter: int,
+    show: Callable | None = None,
+    n_data: int | None = None,
 ) -> Fit:
     """Iterate one of the rules until ``||mu - mu_old|| <= rtol ||mu||``.
 
     A (M, N) has columns of length 1 (or 0), Y (M, l) entries of mean square 1; both in double precision. An iteration
-    costs what `expectation` does for the columns that are left.
+    costs what `expectation` does for the columns that are left. ``n_data`` is as in `fast`.
     """
     namespace = xp.namespace(A, Y)
     (M, N), n_columns = A.shape, Y.shape[1]
-    is_complex = xp.is_complex(A.dtype)
+    n_data = n_data or M
+    is_complex, n_more = xp.is_complex(A.dtype), n_data - M
+    told_by_more = log_evidence(0.0, n_more * math.log(noise_var), n_more, n_columns, is_complex=is_complex)
     kept = namespace.sum(xp.real(xp.conj(A) * A), axis=0) > 0
     A = columns(A, kept)
-    gamma = namespace.full((A.shape[1],), M / N, dtype=xp.real(A).dtype, device=xp.device(A))
+    gamma = namespace.full((A.shape[1],), n_data / N, dtype=xp.real(A).dtype, device=xp.device(A))
     gram = (adjoint(A) @ A, adjoint(A) @ Y) if A.shape[1] < M else None
     evidence: list[float] = []
     old, status = None, Status.RUNNING
     while True:
         E = expectation(A, Y, gamma, noise_var, gram=gram)
-        evidence.append(E.evidence(M, n_columns, is_complex=is_complex))
+        evidence.append(E.evidence(M, n_columns, is_complex=is_complex) + told_by_more)
         if old is not None and total(E.mu - old) <= rtol**2 * total(E.mu):
             status = Status.CONVERGED
         elif len(evidence) >= maxiter:

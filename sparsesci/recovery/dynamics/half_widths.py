@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from .test_functions import MAX_DEGREE
+from .weak_weights import MAX_DEGREE
 
 TAIL = 2.0  # tau-hat: standard deviations of the spectrum of phi
 EDGE = 1e-10  # tau: phi one sample before its end

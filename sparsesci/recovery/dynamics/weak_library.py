@@ -27,10 +27,12 @@ from sparsesci._lib import validate, xp
 from .grid_derivative import derivative
 from .half_widths import corner, degree_of, half_width_of
 from .pde_terms import LETTERS, Terms, all_terms, checked_axes, checked_field, checked_functions
-from .test_functions import MAX_DEGREE, AxisWeights, axis_weights, contract, is_regular
+from .program import Program, Tape
+from .samples import Samples
 from .unbiased import noise_std
 from .weak_noise import MOST_BOXES, Sensitivity, whitened
 from .weak_terms import Carried, by_parts
+from .weak_weights import MAX_DEGREE, AxisWeights, axis_weights, contract, is_regular
 
 PLACES = {0: (2,), 1: (2, 1), 2: (0, 2, 1)}  # of the axes of space and that of time, in an array (n0, n1, n2)
 
@@ -219,6 +221,27 @@ class WeakLibrary:
             dtype = xp.common_float(xp.namespace(like), like.dtype)
             Theta, Y = (xp.namespace(like).astype(xp.to_like(part, like), dtype, copy=False) for part in (Theta, Y))
         return Theta, Y, [len(part[0]) for part in rows]
+
+    def samples(self, x: Sequence, t: Sequence, x_dot: Sequence | None = None, u: Sequence | None = None) -> Samples:
+        """Return the rows of a regression as `SINDy` takes them. Arguments: those of `system`."""
+        Theta, Y, lengths = self.system(x, t, x_dot, u)
+        return Samples(Theta=Theta, Y=Y, lengths=tuple(lengths))
+
+    def program(self, n_states: int, n_controls: int = 0) -> Program:
+        """Return the terms of an ordinary differential equation as functions of the states: what a model runs.
+
+        Raises
+        ------
+        ValueError
+            Where there is a grid in space: then terms are no functions of the fields at one point.
+        """
+        if self.spatial_grid:
+            raise ValueError("the terms of a weak form in space have no values at points: use score, or a PDELibrary")
+        terms, tape = self._terms(n_states), Tape(n_states)
+        functions = terms.functions.features(tape.inputs, [])
+        return tape.program(
+            tape.constant(1.0) if term.function is None else functions[term.function] for term in terms.terms
+        )
 
     def boxes(self, x: Any, t: Any) -> Boxes:
         """Return the boxes of one trajectory or field x at times t: half widths, degrees, centres."""

@@ -20,7 +20,7 @@ from functools import reduce
 
 import numpy as np
 
-from .test_functions import AxisWeights
+from .weak_weights import AxisWeights
 
 RIDGE = 1e-2
 MOST_BOXES = 6000  # their covariance has 288 MB

@@ -11,8 +11,10 @@ from sparsesci.recovery import (
     ControlAffineLibrary,
     CustomLibrary,
     FourierLibrary,
+    PDELibrary,
     PolynomialLibrary,
     SINDy,
+    WeakLibrary,
     differentiate,
     ensemble,
     stlsq,
@@ -354,3 +356,50 @@ def test_data_of_any_library_are_fitted_where_they_are(lib):
     model = SINDy(PolynomialLibrary(1)).fit(lib.array(x), x_dot=lib.array(x_dot))
     assert np.allclose(lib.host(model.coef_)[:, 1:], A, atol=1e-10)
     assert np.allclose(lib.host(model.predict(lib.array(x))), x @ A.T)
+
+
+def heat(n=40, n_t=30):
+    """Return a field with ``u_t = 0.3 u_xx``, its grid and times."""
+    x, t = np.linspace(0, 2 * np.pi, n), np.linspace(0, 1, n_t)
+    u = np.exp(-0.3 * t) * np.sin(x)[:, None] + 0.5 * np.exp(-1.2 * t) * np.cos(2 * x)[:, None]
+    return u[:, :, None], x, t
+
+
+@pytest.mark.parametrize("kind", [PDELibrary, WeakLibrary])
+def test_an_equation_of_a_field_is_found(kind, capsys):
+    u, x, t = heat()
+    library = kind(PolynomialLibrary(1, include_bias=False), spatial_grid=x, derivative_order=2)
+    model = SINDy(library, feature_names=["u"]).fit(u, t)
+    model.print(1)
+    assert capsys.readouterr().out == "u_t = 0.3 u_xx\n"
+    assert model.score(u, t) > 0.99
+
+
+def test_rates_of_a_field_have_its_shape():
+    u, x, t = heat()
+    model = SINDy(PDELibrary(spatial_grid=x, derivative_order=2, include_interaction=False)).fit(u, t)
+    interior = (slice(2, -2), slice(1, -1))
+    assert model.predict(u).shape == u.shape
+    assert np.allclose(model.predict(u)[interior], np.gradient(u, t, axis=1)[interior], atol=0.02)
+
+
+def test_a_weak_form_in_space_has_no_rates_at_points():
+    u, x, t = heat()
+    model = SINDy(WeakLibrary(spatial_grid=x, derivative_order=2)).fit(u, t)
+    with pytest.raises(ValueError, match="use score, or a PDELibrary"):
+        model.predict(u)
+
+
+def test_a_field_is_not_simulated_as_a_state():
+    u, x, t = heat()
+    model = SINDy(PDELibrary(spatial_grid=x, derivative_order=2)).fit(u, t)
+    with pytest.raises(ValueError, match="discretise it in space"):
+        model.simulate(u[:, 0, 0], t)
+
+
+def test_a_weak_model_of_trajectories_is_simulated():
+    t = np.linspace(0, 6, 301)
+    x = np.stack([np.cos(t), -np.sin(t)], axis=1)
+    model = SINDy(WeakLibrary(PolynomialLibrary(2))).fit(x, t)
+    assert model.equations(2) == ["1.00 x1", "-1.00 x0"]
+    assert np.allclose(model.simulate(x[0], t).x, x, atol=1e-3)

@@ -7,6 +7,7 @@ kernel and its rivals in turn; compilation is reported apart.
 import time
 
 import numpy as np
+from dynamics_kernels import dynamics_cases
 from provenance import provenance, write
 
 N_ROWS = (4096, 65536)
@@ -110,6 +111,7 @@ def cases(n):
     yield from hadamard_cases(n)
     yield from sparse_hadamard_cases(50 if n < 10_000 else 200)
     yield from bayes_cases(100 if n < 10_000 else 250)
+    yield from dynamics_cases(n < 10_000)
 
 
 def shortest_cases(operator, b, M):

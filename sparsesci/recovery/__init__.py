@@ -8,7 +8,7 @@
 * Dynamics from data: `SINDy` (equations of motion from trajectories, simulated compiled) and `LibraryRegressor`
   (rewards, policies, measured outputs), over the libraries `PolynomialLibrary`, `FourierLibrary`, `CustomLibrary`,
   `ControlAffineLibrary`, their sums and products, `PDELibrary` (fields) and `WeakLibrary` (noise, no derivatives);
-  `differentiate` (derivatives of samples)
+  `differentiate` (derivatives of samples); `SurrogateEnvironment` (a model as an environment of Gymnasium)
 * Sparse regressions on a library, or on its `Gram` alone: `best_subset`, `ssr`, `forward_selection` (they choose the
   number of terms), `stlsq`, `sr3` (a threshold), `rvm` (error bars), `sindy_pi` (implicit relations), `ensemble` (how
   probable is a term) and `grid_search`, which return a `SparseRegressionResult`
@@ -42,6 +42,7 @@ from .dynamics.sindy_pi import sindy_pi
 from .dynamics.sr3 import sr3
 from .dynamics.ssr import ssr
 from .dynamics.stlsq import stlsq
+from .dynamics.surrogate_environment import SurrogateEnvironment
 from .dynamics.weak_library import WeakLibrary
 from .hadamard.fwht import fwht, ifwht
 from .hadamard.operator import HadamardOperator
@@ -68,6 +69,7 @@ __all__ = [
     "SINDy",
     "SimulationResult",
     "SparseRegressionResult",
+    "SurrogateEnvironment",
     "WHTResult",
     "WeakLibrary",
     "as_gram",

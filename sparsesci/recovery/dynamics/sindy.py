@@ -21,7 +21,7 @@ from .rollout import rollout
 from .samples import Samples
 from .simulate import simulate
 from .simulation_result import SimulationResult
-from .trajectories import Trajectory, array, column_names, trajectories
+from .trajectories import Trajectory, are_several, array, column_names, trajectories
 
 
 class SINDy(LibraryModel):
@@ -156,7 +156,7 @@ class SINDy(LibraryModel):
         With ``members=True`` those of every model of an ensemble, (n_models, n, d). Of a `PDELibrary` x is a field, and
         so are its derivatives in time.
         """
-        if isinstance(x, list | tuple):
+        if are_several(x):
             return [self.predict(*pair, members=members) for pair in zip(x, u or [None] * len(x), strict=True)]
         if getattr(getattr(self, "library_", None), "spatial_grid", ()):
             return self._evaluate_field(x, members)

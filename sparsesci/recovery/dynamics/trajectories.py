@@ -38,7 +38,7 @@ def trajectories(
         states than samples. A trajectory of a list is named by its number.
     """
     validate.one_of(nan_policy, NAN_POLICIES, "nan_policy")
-    is_list = isinstance(x, list | tuple)
+    is_list = are_several(x)
     parts = list(x) if is_list else [x]
     if not parts:
         raise ValueError("x is an empty list: at least one trajectory is needed")
@@ -58,6 +58,13 @@ def trajectories(
     if n < d:
         raise ValueError(f"x has {d} states in columns and {n} samples in rows: is it transposed?")
     return found
+
+
+def are_several(x: Any) -> bool:
+    """Whether x is a list of trajectories; lists of numbers, or of rows of numbers, are an array that is typed in."""
+    if not isinstance(x, list | tuple):
+        return False
+    return not (x and isinstance(x[0], numbers.Real | list | tuple) and np.ndim(x[0]) < 2)
 
 
 def column_names(x: Any) -> list[str] | None:
@@ -89,7 +96,7 @@ def array(x: Any, name: str, *, is_field: bool = False, may_hold_nan: bool = Fal
 
 def _one_each(value: Any, parts: list, name: str, is_list: bool) -> Sequence:
     """Return what belongs to each trajectory: the elements of a list, or the same for all."""
-    if isinstance(value, list | tuple) and is_list:
+    if is_list and isinstance(value, list | tuple):
         if len(value) != len(parts):
             raise ValueError(f"{name} is a list of {len(value)} and x one of {len(parts)}: one for each is needed")
         return value

@@ -137,6 +137,10 @@ def test_predictions_of_a_list_are_a_list(model, lorenz):
     assert predicted[0].shape == (5, 3)
 
 
+def test_states_that_are_typed_in_are_samples(model):
+    assert model.predict([[1.0, 2.0, 3.0], [4, 5, 6]]).shape == (2, 3)
+
+
 def test_predict_refuses_another_number_of_states(model):
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\): \(n, 3\) is needed"):
         model.predict(np.ones((4, 2)))

@@ -178,3 +178,13 @@ def test_nan_rows_are_omitted_in_any_library(lib):
     first, second = trajectories(lib.array(x), 0.5, nan_policy="omit")
     assert np.array_equal(lib.host(first.x), x[:2])
     assert np.array_equal(lib.host(second.x), x[3:])
+
+
+def test_rows_that_are_typed_in_are_one_trajectory():
+    (part,) = trajectories([[1.0, 2.0], [3, 4], [5, 6]], u=[0.1, 0.2, 0.3])
+    assert part.x.shape == (3, 2)
+    assert part.u.shape == (3, 1)
+
+
+def test_trajectories_that_are_typed_in_are_several():
+    assert len(trajectories([[[1.0, 2.0], [3, 4]], [[5, 6], [7, 8], [9, 9]]])) == 2

@@ -12,10 +12,10 @@ from sparsesci.recovery.dynamics.grid_derivative import derivative, neighbour_su
 from sparsesci.recovery.dynamics.half_widths import corner, degree_of, half_width_of
 from sparsesci.recovery.dynamics.polynomial_library import PolynomialLibrary
 from sparsesci.recovery.dynamics.stlsq import stlsq
-from sparsesci.recovery.dynamics.weak_weights import axis_weights, bump, contract, linear_weights, trapezoid_weights
 from sparsesci.recovery.dynamics.unbiased import noise_std, unbiased
 from sparsesci.recovery.dynamics.weak_library import WeakLibrary
 from sparsesci.recovery.dynamics.weak_noise import Sensitivity
+from sparsesci.recovery.dynamics.weak_weights import axis_weights, bump, contract, linear_weights, trapezoid_weights
 
 SHIPPED = files("sparsesci.bench") / "data"
 LINEAR = PolynomialLibrary(1, include_bias=False)

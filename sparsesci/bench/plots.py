@@ -24,6 +24,8 @@ CURVES = 3.6  # inches of height of a panel of curves
 GREYS, MARKERS = ("#8a8f98", "#5d6269", "#b0b5bd", "#3d4147"), "osD^vP"
 LEAST_ERROR = 1e-17  # what an error of zero is drawn as, on a logarithmic axis
 TIME_COLUMN, WORK_COLUMN = 58, 148  # points from the axes to the right ends of the two columns of figures
+SHARES = ("noise",)  # parameters against which the share of solved systems tells more than an error
+AXES = {"snr": "signal-to-noise ratio, dB", "noise": "noise, %", "n_samples": "samples", "terms": "polynomials"}
 PRECONDITIONER = {"none": "no preconditioner", "jacobi": "Jacobi", "ilu0": "ILU(0)"}
 
 
@@ -192,7 +194,10 @@ def draw_series(record: Record, path: str | Path) -> bool:
         grid = figure.add_gridspec(len(series), 2)
         for i, (name, tables) in enumerate(series.items()):
             left, right = (figure.add_subplot(grid[i, j]) for j in (0, 1))
-            _series(left, name, tables, "median error", Row.median_error)
+            if tables[0].series[name] in SHARES:
+                _series(left, name, tables, "share of systems that are solved", _share, is_log=False)
+            else:
+                _series(left, name, tables, "median error", Row.median_error)
             _series(right, name, tables, "CPU time per system, ms", lambda row: 1e3 * row.quartiles()[1])
             legend(right)
         title(figure, record, "error and time")
@@ -200,30 +205,47 @@ def draw_series(record: Record, path: str | Path) -> bool:
     return True
 
 
-def _series(axes: Axes, name: str, tables: list[Table], what: str, value: Callable[[Row], float]) -> None:
+def _share(row: Row) -> float:
+    """Return the part of the systems that were solved, in the worst repeat."""
+    return row.solved() / len(row.repeats[0].reached)
+
+
+def _place(table: Table, parameter: str) -> float:
+    """Return where on its axis a table lies; "terms" are the columns of the last part of a system, the coefficients."""
+    return table.shapes[-1][-1] if parameter == "terms" else table.parameters[parameter]
+
+
+def _series(
+    axes: Axes, name: str, tables: list[Table], what: str, value: Callable[[Row], float], *, is_log: bool = True
+) -> None:
     """Draw one figure of all solvers against the parameter of a series."""
     parameter = tables[0].series[name]
-    tables = sorted(tables, key=lambda table: table.parameters[parameter])
+    tables = sorted(tables, key=lambda table: _place(table, parameter))
     solvers = {row.solver: row.peer for table in tables for row in table.rows if row.is_timed}
     peers = [solver for solver, peer in solvers.items() if peer is not None]
     for i, (solver, peer) in enumerate(solvers.items()):
         found = [(table, row) for table in tables for row in table.rows if row.solver == solver and row.is_timed]
         axes.plot(
-            [table.parameters[parameter] for table, _ in found],
-            [max(value(row), LEAST_ERROR) for _, row in found],
+            [_place(table, parameter) for table, _ in found],
+            [max(value(row), LEAST_ERROR) if is_log else value(row) for _, row in found],
             color=OURS if peer is None else GREYS[peers.index(solver) % len(GREYS)],
             marker=MARKERS[i % len(MARKERS)],
             markersize=5,
             linewidth=2.2 if peer is None else 1.4,
             label=solver,
         )
-    xs = [table.parameters[parameter] for table in tables]
-    if parameter != "snr":
+    xs = [_place(table, parameter) for table in tables]
+    if xs[0] == 0:
+        axes.set_xscale("symlog", linthresh=xs[1])
+    elif parameter != "snr":
         axes.set_xscale("log")
-    axes.set_xticks(xs, [f"{x:,.10g}" for x in xs])
+    axes.set_xticks(xs, [f"{100 * x:g}" if parameter == "noise" else f"{x:,.10g}" for x in xs])
     axes.set_xticks([], minor=True)
-    axes.set_yscale("log")
-    label(axes, name, "signal-to-noise ratio, dB" if parameter == "snr" else parameter, what)
+    if is_log:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(-0.03, 1.03)
+    label(axes, name, AXES.get(parameter, parameter), what)
 
 
 def label(axes: Axes, name: str, x: str, y: str) -> None:

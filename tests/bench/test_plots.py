@@ -92,6 +92,49 @@ def test_a_series_is_drawn_against_its_parameter(toy_problem, toy_solver, divide
     assert all(word in drawn for word in ("toys", "median error", "CPU time per system", ">4<", ">16<", "theirs"))
 
 
+def noisy_toys(toy_problem, levels):
+    """Return a toy problem a level of noise; it is only a name on an axis."""
+
+    def systems(rng, n, length, noise):
+        return toy_problem.make(rng, n=n, length=length)
+
+    return [
+        replace(
+            toy_problem,
+            name=f"toy-{noise}",
+            make=systems,
+            parameters={**toy_problem.parameters, "noise": noise},
+            series={"toys": "noise"},
+        )
+        for noise in levels
+    ]
+
+
+def test_against_noise_the_share_of_solved_systems_is_drawn(toy_problem, toy_solver, divide, tmp_path):
+    record = run(noisy_toys(toy_problem, (0.0, 0.001, 0.05)), [toy_solver(divide)], seed=137, repeats=1)
+    drawn = drawn_text(draw_series, record, tmp_path / "series.svg")
+    assert all(word in drawn for word in ("share of systems that are solved", "noise, %", ">0<", ">0.1<", ">5<"))
+    assert "median error" not in drawn
+
+
+def test_the_share_of_solved_systems_is_that_of_the_worst_repeat():
+    from sparsesci.bench.plots import _share
+    from sparsesci.bench.record import Repeat, Row
+
+    repeats = [Repeat(reached=[True, True, False, True]), Repeat(reached=[True, False, False, True])]
+    assert _share(Row("ours", None, repeats)) == 0.5
+
+
+def test_polynomials_are_counted_by_the_coefficients_that_a_system_ends_with(toy_problem, toy_solver, divide, tmp_path):
+    sizes = [
+        replace(toy_problem, name=f"toy-{n}", parameters={**toy_problem.parameters, "n": n}, series={"toys": "terms"})
+        for n in (4, 16)
+    ]
+    record = run(sizes, [toy_solver(divide)], seed=139, repeats=1)
+    drawn = drawn_text(draw_series, record, tmp_path / "series.svg")
+    assert all(word in drawn for word in ("polynomials", ">4<", ">16<"))
+
+
 def test_a_series_of_one_point_is_not_drawn(toy_problem, toy_solver, divide, tmp_path):
     record = run([replace(toy_problem, series={"toys": "n"})], [toy_solver(divide)], seed=133, repeats=1)
     assert not draw_series(record, tmp_path / "series.svg")

@@ -3,6 +3,11 @@
 from . import (
     convection_diffusion,
     darcy,
+    dynamics_chaos,
+    dynamics_fields,
+    dynamics_lorenz,
+    dynamics_lorenz96,
+    dynamics_lynx_hare,
     ecg,
     hadamard_sparse,
     heat,
@@ -46,6 +51,11 @@ PROBLEMS = {
         minerals,
         irs_mimo,
         ecg,
+        dynamics_lorenz,
+        dynamics_lorenz96,
+        dynamics_chaos,
+        dynamics_fields,
+        dynamics_lynx_hare,
     )
     for problem in module.PROBLEMS
 }

@@ -5,9 +5,11 @@ from . import (
     dense_wht,
     gcrodr,
     kron_sbl,
+    numpy_stlsq,
     pot_emd,
     pot_sinkhorn,
     pyamg_multigrid,
+    pysindy,
     qsft,
     regot,
     sbl,
@@ -19,6 +21,7 @@ from . import (
     scipy_minres,
     scipy_splu,
     short_recurrences,
+    sindy,
     sinkhorn,
     sinkhorn_newton,
     skglm_mcp,
@@ -62,6 +65,9 @@ SOLVERS = {
         sklearn_lasso,
         skglm_mcp,
         kron_sbl,
+        sindy,
+        pysindy,
+        numpy_stlsq,
     )
     for solver in module.SOLVERS
 }

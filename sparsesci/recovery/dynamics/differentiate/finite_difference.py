@@ -5,6 +5,7 @@ Fornberg, *Generation of finite difference formulas on arbitrarily spaced grids*
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,21 @@ def finite_difference(
         return found.back(_on_any_times(found.x, found.times, half, edge, derivative))
     scale = found.step**-derivative
     with np.errstate(over="ignore"):
-        centre = scale * weights(np.arange(-half, half + 1.0)[None], derivative)[0]
+        inside, at_edge = uniform_weights(half, edge, derivative)
+        centre = scale * inside
         if periodic:
             wrapped = xp.namespace(found.x).concat([found.x[-half:, ...], found.x, found.x[:half, ...]])
             return found.back(apply(wrapped, centre, *2 * (np.empty((0, 0)),)))
-        first = scale * weights(np.arange(edge) - np.arange(half)[:, None], derivative)
+        first = scale * at_edge
         last = (-1) ** derivative * first[::-1, ::-1]
         return found.back(apply(found.x, centre, first, last))
+
+
+@functools.lru_cache(64)
+def uniform_weights(half: int, edge: int, derivative: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (2 half + 1,) of a sample inside, and those (half, edge) of the first ones, for steps of 1."""
+    inside = weights(np.arange(-half, half + 1.0)[None], derivative)[0]
+    return inside, weights(np.arange(edge) - np.arange(half)[:, None], derivative)
 
 
 def _on_any_times(x: Any, times: np.ndarray, half: int, edge: int, derivative: int) -> Any:

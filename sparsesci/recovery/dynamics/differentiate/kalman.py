@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,20 +174,22 @@ def smoothed_columns(
             stacklevel=5,
         )
     model = model_of(steps, found.is_uniform, order)
-    out, noise, windows = np.empty((derivative + 1, *rows.shape)), np.empty(len(rows)), np.empty(len(rows))
-    if smoothing_times is not None:
-        windows[:] = smoothing_times
-    for j, row in enumerate(rows):
-        base = row[0]
-        y = row - base
-        scale = float(np.abs(y).max()) or 1.0
-        y /= scale
-        if smoothing_times is None:
-            windows[j] = learn(y, steps, found.is_uniform, order)
+    bases = rows[:, :1].copy()
+    rows = np.ascontiguousarray(rows - bases)
+    scales = np.abs(rows).max(axis=1, keepdims=True)
+    scales[scales == 0] = 1.0
+    rows /= scales
+    if smoothing_times is None:
+        windows = learn(rows, steps, found.is_uniform, order)
+    else:
+        windows = np.broadcast_to(np.asarray(smoothing_times, float), len(rows))
+    out, noise = np.empty((derivative + 1, *rows.shape)), np.empty(len(rows))
+    for j, y in enumerate(rows):
         ratio = windows[j] ** (2 * order)
-        out[:, j] = scale * smooth(y, *model, ratio, derivative)
-        out[0, j] += base
-        noise[j] = scale * math.sqrt(ratio * innovations(y[:, None], *model, ratio)[0][0] / (len(y) - order))
+        out[:, j] = smooth(y, *model, ratio, derivative)
+        noise[j] = math.sqrt(ratio * innovations(y[:, None], *model, ratio)[0][0] / (len(y) - order))
+    out, noise = out * scales, noise * scales[:, 0]
+    out[0] += bases
     if is_reversed:
         out = out[:, :, ::-1]
     for i in range(1, derivative + 1):
@@ -196,7 +199,7 @@ def smoothed_columns(
 
 def model_of(steps: np.ndarray, is_uniform: bool, order: int) -> tuple:
     """Return what filter and smoother have to know of the times."""
-    start = Start.of(steps, order)
+    start = Start.of(tuple(steps[: order - 1].tolist()), order)
     return steps, is_uniform, start.states, start.process, start.measured
 
 
@@ -207,42 +210,50 @@ def stretches(n: int) -> list[slice]:
     return [slice(begin, begin + LONGEST) for begin in np.linspace(0, n - LONGEST, STRETCHES).astype(int).tolist()]
 
 
-def learn(y: np.ndarray, steps: np.ndarray, is_uniform: bool, order: int) -> float:
-    """Return the smoothing time of largest likelihood, in steps; 0 where noise cannot be told from none."""
-    parts = stretches(len(y))
-    if is_uniform:  # they share the gains
-        parts = [(np.stack([y[part] for part in parts], axis=1), steps[: parts[0].stop - 1])]
-    else:
-        parts = [(y[part, None].copy(), steps[part.start : part.stop - 1]) for part in parts]
-    parts = [(Y, *model_of(own, is_uniform, order)) for Y, own in parts]
-    n = sum((len(part[0]) - order) * part[0].shape[1] for part in parts)
+def learn(rows: np.ndarray, steps: np.ndarray, is_uniform: bool, order: int) -> np.ndarray:
+    """Return the smoothing times (m,) of largest likelihood of series (m, n), in steps; 0 where there is no noise."""
+    parts = [
+        (rows[:, part], model_of(steps[part.start : part.stop - 1], is_uniform, order))
+        for part in stretches(rows.shape[1])
+    ]
+    n = sum(part.shape[1] - order for part, _ in parts)
 
-    def sums(window):
-        found = [(part[0].shape[1], *innovations(*part, window ** (2 * order))) for part in parts]
-        return sum(np.sum(squares) for _, squares, _ in found), sum(m * logarithms for m, _, logarithms in found)
+    def sums(chosen, window):
+        """Return the sums of squared innovations of the chosen series, and of the logarithms of their variances."""
+        found = [innovations(part[chosen].T.copy(), *model, window ** (2 * order)) for part, model in parts]
+        return sum(squares for squares, _ in found), sum(logarithms for _, logarithms in found)
 
-    def surprise(window):
+    def surprise(chosen, window):
         """-2 log likelihood, the intensity of the process noise maximised out."""
-        squares, logarithms = sums(window)
-        return n * math.log(max(squares / n, np.finfo(float).tiny)) + logarithms
+        squares, logarithms = sums(chosen, window)
+        return n * np.log(np.maximum(squares / n, np.finfo(float).tiny)) + logarithms
 
-    if sums(0.0)[0] <= n * (1e3 * np.finfo(float).eps) ** 2:
-        return 0.0  # a polynomial but for rounding: it passes through every smoother
+    learned = np.zeros(len(rows))
+    # A polynomial but for rounding passes through every smoother.
+    left = np.flatnonzero(sums(slice(None), 0.0)[0] > n * (1e3 * np.finfo(float).eps) ** 2)
+    if not len(left):
+        return learned
+    # The gains are the same for all series: where the likelihood is looked at first, they are filtered side by side.
     windows = np.geomspace(SHORTEST, max(n / 2, 4 * SHORTEST), WINDOWS)
-    surprises = [surprise(window) for window in windows]
-    best = int(np.argmin(surprises))
-    # golden-section search between the neighbours of the best
-    low, high = (math.log(windows[i]) for i in (max(best - 1, 0), min(best + 1, WINDOWS - 1)))
+    surprises = np.stack([surprise(left, window) for window in windows])
+    for j, best in zip(left.tolist(), np.argmin(surprises, axis=0).tolist(), strict=True):
+        low, high = (math.log(windows[i]) for i in (max(best - 1, 0), min(best + 1, WINDOWS - 1)))
+        place, value = golden_section(lambda place, j=j: surprise([j], math.exp(place))[0], low, high)
+        learned[j] = 0.0 if surprise([j], 0.0)[0] <= value else math.exp(place)
+    return learned
+
+
+def golden_section(function: Callable, low: float, high: float) -> tuple[float, float]:
+    """Return where, between two places, a function is least, to within `ACCURACY`, and how large it is there."""
     inner = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]
-    values = [surprise(math.exp(place)) for place in inner]
+    values = [function(place) for place in inner]
     while high - low > ACCURACY:
         if values[0] <= values[1]:
             high, inner[1], values[1] = inner[1], inner[0], values[0]
             inner[0] = high - GOLDEN * (high - low)
-            values[0] = surprise(math.exp(inner[0]))
+            values[0] = function(inner[0])
         else:
             low, inner[0], values[0] = inner[0], inner[1], values[1]
             inner[1] = low + GOLDEN * (high - low)
-            values[1] = surprise(math.exp(inner[1]))
-    window, value = min(zip(inner, values, strict=True), key=lambda pair: pair[1])
-    return 0.0 if surprise(0.0) <= value else math.exp(window)
+            values[1] = function(inner[1])
+    return min(zip(inner, values, strict=True), key=lambda pair: pair[1])

@@ -9,6 +9,7 @@ the first p samples, which a polynomial of degree p - 1 passes through, say wher
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -49,9 +50,10 @@ class Start:
     measured: np.ndarray
 
     @classmethod
-    def of(cls, steps: np.ndarray, p: int) -> Start:
-        """Return the start for samples with these steps."""
-        times = np.concatenate([[0.0], np.cumsum(steps[: p - 1])])
+    @functools.lru_cache(64)
+    def of(cls, steps: tuple[float, ...], p: int) -> Start:
+        """Return the start for samples with these p - 1 steps first."""
+        times = np.concatenate([[0.0], np.cumsum(steps)])
         ahead = np.stack([transition(time, p) for time in times])
         states = ahead @ np.linalg.inv(ahead[:, 0, :])
         # w_j is what the process noise adds up to at sample j; C[j, k] its covariance with w_k.

@@ -3,7 +3,7 @@
 Without noise, at short steps, it is the time that counts. With it, as Fasel, Kutz, Brunton, Brunton, *Ensemble-SINDy*,
 Proc. R. Soc. A 478 (2022) 20210904 have it, it is how often exactly the true terms are found: there are 55 polynomials
 without the constant, samples every 0.01 from the start (-8, 7, 27), and the noise is normal, a part of the root mean
-square of all entries of x.
+square of all entries of ten seconds of x, however long the data are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def noisy_lorenz(rng: np.random.Generator, noise: float, time: float, n_models: 
     truth = coefficients(EQUATIONS, polynomials(3, DEGREE, has_constant=False))
     task = Task(0.01, (round(time / 0.01),), DEGREE, has_constant=False, threshold=0.2, window=5, n_models=n_models)
     clean = trajectory(START, task.step, *task.lengths)
-    level = noise * np.sqrt(np.mean(clean**2))
+    level = noise * np.sqrt(np.mean(trajectory(START, task.step, 1000) ** 2))
     for _ in range(length):
         yield clean + level * rng.standard_normal(clean.shape), None, task, truth
 

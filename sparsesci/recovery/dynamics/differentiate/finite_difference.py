@@ -19,7 +19,14 @@ from .times import samples
 
 @public
 def finite_difference(
-    x: Any, t: Any = 1.0, *, axis: int = 0, order: int = 2, derivative: int = 1, periodic: bool = False
+    x: Any,
+    t: Any = 1.0,
+    *,
+    axis: int = 0,
+    order: int = 2,
+    derivative: int = 1,
+    edge: int | None = None,
+    periodic: bool = False,
 ) -> Any:
     """Return the derivative of the polynomials through neighbouring samples.
 
@@ -37,6 +44,9 @@ def finite_difference(
         An even number: the error is ``O(h^order)``.
     derivative : int
         Which derivative, 1 or higher.
+    edge : int, optional
+        How many samples the polynomials of the first and the last samples go through: ``order + derivative`` if not
+        given, which has the order of those inside; not less.
     periodic : bool
         Whether x goes on at its beginning: the sample that would follow ``x[n - 1]`` is ``x[0]``. Uniform times only.
 
@@ -76,7 +86,8 @@ def finite_difference(
     if order % 2:
         raise ValueError(f"order is {order}: an even number is needed")
     derivative = validate.positive_integer(derivative, "derivative")
-    half, edge = order // 2 + (derivative + 1) // 2 - 1, order + derivative
+    half, least = order // 2 + (derivative + 1) // 2 - 1, order + derivative
+    edge = least if edge is None else validate.positive_integer(edge, "edge", least=least)
     found = samples(x, t, axis, least=edge, needs=f"finite_difference(order={order}, derivative={derivative})")
     if not found.is_uniform:
         if periodic:

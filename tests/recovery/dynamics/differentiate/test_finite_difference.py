@@ -67,3 +67,22 @@ def test_options_that_make_no_sense_are_named():
     with pytest.raises(ValueError, match=r"x has 5 samples.*order=4, derivative=2\) needs at least 6"):
         finite_difference(np.ones(5), 0.1, order=4, derivative=2)
     assert finite_difference(np.ones(6), 0.1, order=4, derivative=2).shape == (6,)
+
+
+def test_more_samples_at_the_edges_raise_the_order_there():
+    t = np.linspace(0, 1, 21)
+    cubic = t**3
+    assert abs(finite_difference(cubic, t)[0]) > 1e-3
+    found = finite_difference(cubic, t, edge=4)
+    assert np.allclose(found[[0, -1]], [0, 3], atol=1e-12)
+    assert np.array_equal(found[1:-1], finite_difference(cubic, t)[1:-1])
+
+
+def test_more_samples_at_the_edges_work_on_any_times():
+    t = np.sort(np.random.default_rng(4909).uniform(0, 1, 25))
+    assert np.allclose(finite_difference(t**3, t, edge=4)[[0, -1]], 3 * t[[0, -1]] ** 2, atol=1e-9)
+
+
+def test_fewer_samples_at_the_edges_than_the_order_needs_are_refused():
+    with pytest.raises(ValueError, match="edge is 2"):
+        finite_difference(np.arange(9.0), edge=2)

@@ -43,7 +43,7 @@ def library(constant=True):
     return ControlAffineLibrary(PolynomialLibrary(2, include_bias=False), PolynomialLibrary(2, include_bias=constant))
 
 
-def optimizer(threshold, alpha, fraction=FRACTION):
+def optimizer(threshold=THRESHOLD, alpha=ALPHA, fraction=FRACTION):
     """Return an ensemble of regressions."""
     from sparsesci.recovery.dynamics.ensemble import ensemble
     from sparsesci.recovery.dynamics.stlsq import stlsq
@@ -208,6 +208,7 @@ def uncertainty(experience, fraction, policy, x0):
 def candidates_of(rng, system, surrogate, planner):
     """Return the library of policies as a program, the coefficients (500, 55) of candidates, and the states (5, n)."""
     from sparsesci.bench.cart_pole import MIRROR
+    from sparsesci.recovery.dynamics.grid_search import grid_search
     from sparsesci.recovery.dynamics.polynomial_library import PolynomialLibrary
     from sparsesci.recovery.dynamics.samples import Samples
 
@@ -215,9 +216,8 @@ def candidates_of(rng, system, surrogate, planner):
     x, u = expert.demonstrations(rng, surrogate.run, system.starts(rng, 16), 150)
     program = PolynomialLibrary(3, include_bias=False).program(5)
     samples = Samples(program=program, inputs=np.concatenate([x, x * MIRROR]).T, Y=np.concatenate([u, -u]))
-    pairs = [(threshold, alpha) for threshold in POLICY_THRESHOLDS for alpha in POLICY_ALPHAS]
-    coefs = [optimizer(*pair)(samples).coef_list[..., 0] for pair in pairs]
-    return program, np.concatenate(coefs), samples.inputs
+    grid = grid_search(samples, thresholds=POLICY_THRESHOLDS, alphas=POLICY_ALPHAS, ensemble=optimizer())
+    return program, grid.coef_lists.reshape(-1, len(program.outputs)), samples.inputs
 
 
 def searched(rng, system, search, candidates, inputs):

@@ -6,6 +6,7 @@ import numpy as np
 def dynamics_cases(is_small):
     """Yield (kernel, work, rivals), rivals by name, in one of two sizes."""
     yield from program_cases(256 if is_small else 4096)
+    yield from pair_cases(46 if is_small else 59)
     yield from active_set_cases(20 if is_small else 100)
     yield from selection_cases(56 if is_small else 231)
     yield from derivative_cases(250 if is_small else 1000)
@@ -36,6 +37,23 @@ def program_cases(m):
         )
 
 
+def pair_cases(width):
+    """Yield the products of all pairs of columns at 72 samples: those of bootstraps, which stay in the L2 cache."""
+    from sparsesci._cpu import pairs
+    from sparsesci.recovery.dynamics.bootstrap import pair_products
+
+    Z = np.random.default_rng(7879).standard_normal((width, 72))
+    out = np.empty((width * (width + 1) // 2, 72))
+    yield (
+        "pair_products",
+        f"products of all pairs of {width} columns at 72 samples",
+        {
+            "kernel": lambda: pairs.pair_products(Z, out),
+            "reference": lambda: pair_products.reference(Z, out),
+        },
+    )
+
+
 def active_set_cases(n_models):
     """Yield sequential thresholding on the Gram matrices of as many bootstraps of 400 samples, 56 functions, 3 targets.
 
@@ -49,7 +67,8 @@ def active_set_cases(n_models):
     Theta = rng.standard_normal((n_models, 400, p))
     Y = Theta[:, :, :d] + Theta[:, :, d : 2 * d] + rng.standard_normal((n_models, 400, d))
     C, rhs, ones = np.swapaxes(Theta, 1, 2) @ Theta, np.swapaxes(Theta, 1, 2) @ Y, np.ones(p)
-    given = C, rhs, np.arange(n_models), np.zeros(n_models), ones, np.full(n_models, 0.1), np.ones((p, d))
+    sums = C, rhs, np.zeros((0, p)), np.ones(d), np.zeros(p)
+    given = *sums, np.arange(n_models), np.zeros(n_models), ones, np.full(n_models, 0.1), np.ones((p, d))
     options = np.ones((n_models, p), bool), True, 20, 1e-12
 
     def run(function):

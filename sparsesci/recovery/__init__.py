@@ -8,7 +8,7 @@
 * Dynamics from data: `SINDy` (equations of motion from trajectories, simulated compiled) and `LibraryRegressor`
   (rewards, policies, measured outputs), over the libraries `PolynomialLibrary`, `FourierLibrary`, `CustomLibrary`,
   `ControlAffineLibrary`, their sums and products, `PDELibrary` (fields) and `WeakLibrary` (noise, no derivatives);
-  `differentiate` (derivatives of samples); `SurrogateEnvironment` (a model as an environment of Gymnasium)
+  ``differentiate`` (a module: derivatives of samples); `SurrogateEnvironment` (a model as an environment of Gymnasium)
 * Sparse regressions on a library, or on its `Gram` alone: `best_subset`, `ssr`, `forward_selection` (they choose the
   number of terms), `stlsq`, `sr3` (a threshold), `rvm` (error bars), `sindy_pi` (implicit relations), `ensemble` (how
   probable is a term) and `grid_search`, which return a `SparseRegressionResult`

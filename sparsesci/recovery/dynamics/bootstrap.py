@@ -14,20 +14,23 @@ from typing import Any
 import numpy as np
 
 from sparsesci._lib import xp
+from sparsesci._lib.dispatch import kernel
 
 from .factors import triangular
 from .gram import Gram
 from .samples import Samples
 
-BAGGING = ("rows", "blocks", "trajectories")
+BAGGING = ("rows", "blocks", "trajectories", "none")
 LARGEST_PRODUCTS = 96  # columns of Z up to which one matrix product is faster than a rank-k update for each bootstrap
-PRODUCTS = 2**19  # numbers that are formed at once
+PRODUCTS = 2**17  # numbers that are formed at once: half of an L2 cache
 SUMS, COUNTS = 2**24, 2**27  # the most numbers of sums, and of counts (bytes), that are held at once
 
 
 def counted(rng: np.random.Generator, lengths: tuple[int, ...], bagging: str, block_length: int) -> np.ndarray:
     """Draw how often (n,) each row is in a bootstrap."""
     n = sum(lengths)
+    if bagging == "none":
+        return np.ones(n, np.int64)
     if bagging == "rows":
         return np.bincount(rng.integers(n, size=n), minlength=n)
     if bagging == "trajectories":
@@ -54,11 +57,12 @@ def batches(samples: Samples, counts: Any, n_models: int) -> Iterator[tuple[slic
         drawn = np.empty((models.stop - start, samples.n), np.uint8)
         for row in drawn:
             row[:] = next(counts)
+        different = drawn[:1] if (drawn == drawn[0]).all() else drawn
         if not xp.is_numpy(samples.Y):
-            sums = on_device(samples, drawn)
+            sums = on_device(samples, different)
         else:
-            sums = by_products(samples, drawn) if width <= LARGEST_PRODUCTS else by_updates(samples, drawn)
-        yield models, drawn, sums
+            sums = by_products(samples, different) if width <= LARGEST_PRODUCTS else by_updates(samples, different)
+        yield models, drawn, np.broadcast_to(sums, (len(drawn), width, width))
 
 
 def by_products(samples: Samples, counts: np.ndarray) -> np.ndarray:
@@ -72,14 +76,20 @@ def by_products(samples: Samples, counts: np.ndarray) -> np.ndarray:
     for rows, Z in joined(samples, length):
         weights = counts[:, rows].astype(float)
         products = room[: q * Z.shape[1]].reshape(q, -1)
-        start = 0
-        for i in range(width):
-            np.multiply(Z[i], Z[i:], out=products[start : start + width - i])
-            start += width - i
+        pair_products(Z, products)
         sums = blas.dgemm(1.0, products.T, weights.T, beta=1.0, c=sums, trans_a=1, overwrite_c=1)
     full, (i, j) = np.empty((n_models, width, width)), np.triu_indices(width)
     full[:, i, j] = full[:, j, i] = sums.T
     return full
+
+
+@kernel(cpu="sparsesci._cpu.pairs:pair_products")
+def pair_products(Z, out):
+    """Fill out (w (w + 1) / 2, m) with the products of all pairs of rows of Z (w, m), in the order of a triangle."""
+    start, w = 0, Z.shape[0]
+    for i in range(w):
+        out[start : start + w - i, :] = Z[i, :] * Z[i:, :]
+        start += w - i
 
 
 def by_updates(samples: Samples, counts: np.ndarray) -> np.ndarray:
@@ -88,7 +98,7 @@ def by_updates(samples: Samples, counts: np.ndarray) -> np.ndarray:
 
     width = samples.p + samples.d
     sums = [np.zeros((width, width), order="F") for _ in counts]
-    for rows, Z in joined(samples, max(512, PRODUCTS // width)):
+    for rows, Z in joined(samples, max(512, 4 * PRODUCTS // width)):
         for model, row in enumerate(counts[:, rows]):
             used = np.flatnonzero(row)
             part = Z[:, used]
@@ -103,7 +113,7 @@ def by_updates(samples: Samples, counts: np.ndarray) -> np.ndarray:
 def on_device(samples: Samples, counts: np.ndarray) -> np.ndarray:
     """Return the sums of all bootstraps, computed where the samples are."""
     width, total = samples.p + samples.d, None
-    for rows, functions, targets in samples.chunks(max(64, PRODUCTS // width**2)):
+    for rows, functions, targets in samples.chunks(max(64, 4 * PRODUCTS // width**2)):
         namespace = xp.namespace(functions)
         Z = namespace.concat([functions, targets.T])
         products = namespace.reshape(Z[:, None, :] * Z[None, :, :], (width**2, -1))

@@ -8,7 +8,7 @@ Deviations
 1. The bootstraps are counts, and their sums are found by one matrix product (`bootstrap`): the library is evaluated
    once, whatever the number of models.
 2. Of library bagging, the models that a function was offered to are those that count for its probability and its
-   coefficient.
+   coefficient; there they are as many as there would be on average.
 3. ``aggregate="refit"``: least squares on the terms that most models agree on, with all samples.
 """
 
@@ -83,12 +83,22 @@ class Ensemble:
     inclusion: float
     aggregate: str
     rng: Any
+    library_bagging: Ensemble | None = None
 
     def __call__(self, Theta: Any, Y: Any = None) -> EnsembleResult:
         """Fit the models and return what they agree on; as any regression, with Samples or with arrays Theta and Y."""
         begin = time.perf_counter()
         samples = samples_to_draw_from(Theta, Y)
         gram = as_gram(samples)
+        result = self.told(gram, *self.models(samples, gram), begin)
+        if not result.success:
+            warnings.warn(result.message, ConvergenceWarning, stacklevel=2)
+        return result
+
+    def models(self, samples: Samples, gram: Gram) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return all models (B, p, d), what each was offered (B, p), and how many of them have failed."""
+        if self.library_bagging is not None:
+            return self.double_bagged(samples, gram, self.library_bagging)
         options, offered, counts = options_of_stlsq(self.optimizer), *self.draws(samples, gram)
         x, n_failed = np.zeros((self.n_models, gram.p, gram.d)), 0
         for models, drawn, sums in bootstrap.batches(samples, counts, self.n_models):
@@ -97,16 +107,33 @@ class Ensemble:
             else:
                 x[models], failed = self.fit_one_by_one(gram, samples, drawn, sums, offered[models])
             n_failed += failed
-        result = self.told(gram, x, offered, n_failed, begin)
-        if not result.success:
-            warnings.warn(result.message, ConvergenceWarning, stacklevel=2)
-        return result
+        return x, offered, n_failed
+
+    def double_bagged(self, samples: Samples, gram: Gram, first: Ensemble) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return the same, where each target has the library that a first ensemble leaves it."""
+        models, offered, n_failed = first.models(samples, gram)
+        is_kept = first.keeps(inclusion_probability(models, offered))
+        x = np.zeros((self.n_models, gram.p, gram.d))
+        for k, rng in enumerate(np.random.default_rng(self.rng).spawn(gram.d)):
+            kept = np.flatnonzero(is_kept[:, k])
+            if not len(kept):
+                continue
+            part, second = part_of(samples, kept, k), replace(self, library_bagging=None, rng=rng)
+            found, _, failed = second.models(part, as_gram(part))
+            x[:, kept, k], n_failed = found[:, :, 0], n_failed + failed
+        return x, np.ones((self.n_models, gram.p), bool), n_failed
+
+    def keeps(self, inclusion: np.ndarray) -> np.ndarray:
+        """Return which terms are in enough models."""
+        return (inclusion >= self.inclusion) & (inclusion > 0)
 
     def draws(self, samples: Samples, gram: Gram) -> tuple[np.ndarray, Any]:
         """Return which functions each model is offered (B, p), and an iterator over the counts of its rows.
 
         Each model draws from a generator of its own: nothing depends on how many are held at once.
         """
+        if self.library_bagging is not None:
+            raise ValueError("library_bagging leaves each target models of its own: use it without a grid")
         block = self.block_length or max(1, round(samples.n**0.5))
         if self.bagging == "trajectories" and len(samples.lengths) < 2:
             raise ValueError('bagging="trajectories" draws from several: there is one; pass a list, or use "blocks"')
@@ -136,8 +163,8 @@ class Ensemble:
 
     def agreed(self, gram: Gram, models: np.ndarray, offered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the aggregate (p, d) of models (B, p, d), and the inclusion probabilities."""
-        inclusion = over_models(lambda part: (part != 0).mean(axis=0), models, offered)
-        is_kept = (inclusion >= self.inclusion) & (inclusion > 0)
+        inclusion = inclusion_probability(models, offered)
+        is_kept = self.keeps(inclusion)
         if self.aggregate == "refit":
             return least_squares(gram, is_kept), inclusion
         aggregate = {"median": np.median, "mean": np.mean}[self.aggregate]
@@ -176,6 +203,7 @@ def ensemble(
     library_fraction: float = 1.0,
     inclusion: float = 0.6,
     aggregate: str = "median",
+    library_bagging: Ensemble | None = None,
     rng: Any = None,
 ) -> Ensemble:
     """Return an optimizer that fits many models to bootstraps, and keeps the terms that most of them have.
@@ -186,9 +214,9 @@ def ensemble(
         What fits one model: a regression with its options, as ``functools.partial(stlsq, threshold=0.2)``.
     n_models : int
         Models (B).
-    bagging : {"rows", "blocks", "trajectories"}
+    bagging : {"rows", "blocks", "trajectories", "none"}
         What is drawn with replacement: single samples; blocks of consecutive ones, which keep the correlation of noise
-        in time; or whole trajectories.
+        in time; or whole trajectories. "none": each model has all samples, and only the library differs.
     block_length : int, optional
         Samples of a block; by default the square root of their number.
     library_fraction : float
@@ -197,7 +225,11 @@ def ensemble(
         The least inclusion probability of a term that is kept.
     aggregate : {"median", "mean", "refit"}
         Of the coefficients of a term that is kept, over all models that were offered it, zeros included as published;
-        or a least-squares fit to all samples.
+        or a least-squares fit to all samples. A median is zero, and the term left out, where most models do not agree
+        on the sign of a coefficient.
+    library_bagging : Ensemble, optional
+        An ensemble that is fitted first: each target is offered only the terms that are in enough of its models, and
+        draws for itself.
     rng : optional
         See ``numpy.random.default_rng``. The same seed gives the same models, whatever the size of the data.
 
@@ -216,7 +248,15 @@ def ensemble(
     -----
     Cost: ``n p^2`` flops a model in one matrix product, and memory for some hundred samples; with `stlsq` all models
     are then solved in compiled steps. Bootstraps are solved from their Gram matrices as long as these have a safe
-    Cholesky factorisation, and else on the QR path, one by one.
+    Cholesky factorisation, that of all samples' dependences apart, and else on the QR path, one by one.
+
+    What the paper names, with ``one = partial(stlsq, threshold=...)``, and with the thresholds 0.6 and 0.4 that it has
+    for the Lorenz equations:
+
+    * bagging: ``ensemble(one, aggregate="mean")``; bragging: ``ensemble(one)``.
+    * library bagging: ``library = ensemble(one, bagging="none", library_fraction=0.9, inclusion=0.4)``, and then one
+      model of all samples: ``ensemble(one, n_models=1, bagging="none", library_bagging=library)``.
+    * double bagging: ``ensemble(one, aggregate="mean", library_bagging=library)``.
 
     References
     ----------
@@ -248,7 +288,10 @@ def ensemble(
     for name, value, least in (("library_fraction", library_fraction, 1e-12), ("inclusion", inclusion, 0.0)):
         if not least <= validate.finite_real(value, name) <= 1:
             raise ValueError(f"{name} is {value!r}: a part of 1 is needed")
-    return Ensemble(optimizer, n_models, bagging, block_length, library_fraction, inclusion, aggregate, rng)
+    if library_bagging is not None and not isinstance(library_bagging, Ensemble):
+        raise TypeError(f"library_bagging is {library_bagging!r}: what ensemble(...) returns is needed")
+    options = bagging, block_length, library_fraction, inclusion, aggregate, rng, library_bagging
+    return Ensemble(optimizer, n_models, *options)
 
 
 def samples_to_draw_from(Theta: Any, Y: Any) -> Samples:
@@ -256,6 +299,17 @@ def samples_to_draw_from(Theta: Any, Y: Any) -> Samples:
     if isinstance(Theta, Gram):
         raise TypeError("bootstraps are drawn from samples: pass Theta and Y, or Samples; a Gram has only their sums")
     return as_samples(Theta, Y)
+
+
+def part_of(samples: Samples, functions: np.ndarray, target: int) -> Samples:
+    """Return the samples with some functions and one target alone."""
+    Y = samples.Y if samples.is_vector else samples.Y[:, target]
+    if samples.Theta is None:
+        program = samples.program.restricted(functions)
+        return Samples(Y=Y, program=program, inputs=samples.inputs, lengths=samples.lengths)
+    chosen = xp.to_like(functions, samples.Theta)
+    Theta = xp.namespace(samples.Theta).take(samples.Theta, chosen, axis=1)
+    return Samples(Y=Y, Theta=Theta, lengths=samples.lengths)
 
 
 def options_of_stlsq(optimizer: Callable) -> dict[str, Any] | None:
@@ -289,7 +343,7 @@ def fit_batch(gram: Gram, samples: Samples, counts, sums, offered, jobs: list[di
     which, each = np.repeat(np.arange(n_models), n_jobs), np.tile(np.arange(n_jobs), n_models)
     alphas, levels = (np.array([job[name] for job in jobs], float)[each] for name in ("alpha", "threshold"))
     steps = options["unbias"], options["maxiter"]
-    z, _, flags = fit_scaled(C, rhs, which, alphas, ridge, levels, thresholds, offered[which], *steps)
+    z, _, flags = fit_scaled(gram, C, rhs, which, alphas, ridge, levels, thresholds, offered[which], *steps)
     last, part = -1, gram
     for job in np.flatnonzero((flags == SINGULAR).any(axis=1)).tolist():
         model = which[job]
@@ -311,6 +365,11 @@ def restricted(gram: Gram, kept: np.ndarray) -> Gram:
     Q, R = np.linalg.qr(gram.R[:, kept])
     z = Q.T @ gram.z
     return replace(part, R=R, z=z, rest=gram.rest + (gram.z**2).sum(axis=0) - (z**2).sum(axis=0))
+
+
+def inclusion_probability(models: np.ndarray, offered: np.ndarray) -> np.ndarray:
+    """Return in which part of the models that were offered it each term is (p, d)."""
+    return over_models(lambda part: (part != 0).mean(axis=0), models, offered)
 
 
 def over_models(function: Callable, models: np.ndarray, offered: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from sparsesci._lib import xp
 
 EPS = float(np.finfo(float).eps)
-PANEL = 32  # columns that TSQR transforms at once
+PANEL = 16  # columns that TSQR transforms at once
 
 
 def triangular(chunks: Any, scale: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,17 +52,29 @@ def rounding(p: int) -> float:
     return 32 * p * EPS
 
 
-def dependent_groups(factor: np.ndarray, order: np.ndarray, limit: float, is_zero: np.ndarray) -> list[tuple[int, ...]]:
-    """Return for each column without a pivot the smallest set of columns that it is dependent on, with itself."""
+def dependences(factor: np.ndarray, order: np.ndarray, limit: float, is_zero: np.ndarray) -> np.ndarray:
+    """Return a row (m, p) for each column without a pivot: what it and those with one sum up to zero with.
+
+    ``factor`` is that of the columns in this order; zero columns have no row.
+    """
     from scipy.linalg import solve_triangular
 
-    rank = int(np.count_nonzero(abs(np.diagonal(factor)) > limit))
+    rank = independent(factor, limit)
     if rank in (0, len(order)):
-        return []
-    weights = solve_triangular(factor[:rank, :rank], factor[:rank, rank:], check_finite=False)
-    groups = []
-    for j, column in zip(order[rank:].tolist(), abs(weights).T, strict=True):
-        if not is_zero[j]:
-            members = order[:rank][column > 1e-6 * column.max()]
-            groups.append(tuple(sorted([j, *members.tolist()])))
-    return groups
+        return np.zeros((0, len(order)))
+    rows = np.zeros((len(order) - rank, len(order)))
+    rows[:, order[:rank]] = solve_triangular(factor[:rank, :rank], factor[:rank, rank:], check_finite=False).T
+    rows[np.arange(len(rows)), order[rank:]] = -1.0
+    return rows[~is_zero[order[rank:]]]
+
+
+def independent(factor: np.ndarray, limit: float) -> int:
+    """Return how many columns have a pivot above the limit; LAPACK leaves anything where it stops."""
+    return int(np.count_nonzero(np.minimum.accumulate(abs(np.diagonal(factor))) > limit))
+
+
+def dependent_groups(rows: np.ndarray) -> list[tuple[int, ...]]:
+    """Return the columns of each of these `dependences`."""
+    sizes = abs(rows)
+    is_member = (sizes > 1e-6 * sizes.max(axis=1, initial=0.0, keepdims=True)) | (rows == -1.0)
+    return [tuple(np.flatnonzero(row).tolist()) for row in is_member]

@@ -20,7 +20,7 @@ import numpy as np
 
 from sparsesci._lib import validate, xp
 
-from .factors import cholesky, dependent_groups, rounding, substitute, triangular
+from .factors import cholesky, dependences, dependent_groups, rounding, substitute, triangular
 from .samples import Samples, as_samples
 
 PATHS = ("auto", "gram", "qr")
@@ -65,10 +65,12 @@ class Gram:
         """Return the sums over samples; "auto" is the QR path where the condition number is above 1e6."""
         gram = summed(samples)
         check_sums(gram, samples)
-        if path == "qr" or (path == "auto" and gram.condition > WORST):
-            R, z, rest = triangular(samples.chunks(max(4 * gram.p, 512)), gram.scale, gram.d)
-            return replace(gram, R=R * gram.scale, z=z, rest=rest)
-        return gram
+        return gram.on_qr_path(samples) if path == "qr" or (path == "auto" and gram.condition > WORST) else gram
+
+    def on_qr_path(self, samples: Samples) -> Gram:
+        """Return the same sums with a triangular factor, by a second pass over the samples."""
+        R, z, rest = triangular(samples.chunks(max(4 * self.p, 512)), self.scale, self.d)
+        return replace(self, R=R * self.scale, z=z, rest=rest)
 
     @property
     def p(self) -> int:
@@ -136,9 +138,17 @@ class Gram:
         """
         zero = np.flatnonzero(self.is_zero)
         groups = [(int(j),) for j in zero]
-        if self.n >= self.p and (self.R is not None or self.factor is None):
-            groups += dependent_groups(*self.pivoted(), self.is_zero)
-        return tuple(sorted(groups))
+        return tuple(sorted(groups + dependent_groups(self.dependences)))
+
+    @cached_property
+    def dependences(self) -> np.ndarray:
+        """Rows v (m, p) with ``Theta v = 0`` in scaled units, one for each column that can be left out.
+
+        There are none where there are fewer samples than functions.
+        """
+        if self.n < self.p or (self.R is None and self.factor is not None):
+            return np.zeros((0, self.p))
+        return dependences(*self.pivoted(), self.is_zero)
 
     def pivoted(self) -> tuple[np.ndarray, np.ndarray, float]:
         """Return an upper factor of the scaled Theta with pivoted columns, their order, and what rounding leaves."""
@@ -297,6 +307,7 @@ def summed(samples: Samples) -> Gram:
     with np.errstate(all="ignore"):  # whatever is not finite is named by check_sums
         for _, functions, targets in samples.chunks():
             # BLAS wants columns: a C-ordered array is handed over as its transpose, which is none of a copy.
+            functions = functions if functions.flags.forc else np.ascontiguousarray(functions)
             is_rows = functions.flags.c_contiguous
             G = blas.dsyrk(
                 1.0, functions.T if is_rows else functions, beta=1.0, c=G, trans=is_rows, lower=1, overwrite_c=1
@@ -339,8 +350,8 @@ def check_sums(gram: Gram, samples: Samples) -> None:
         finite = np.isfinite(host)
         if not finite.all():
             at, j = np.argwhere(~finite.T)[0].tolist()
-            name = "Theta" if samples.program is None else "the library at"
-            raise ValueError(f"{name}[{rows.start + at}, {j}] is {host[j, at]}: not finite (sample, function)")
+            what = f"Theta[{rows.start + at}, {j}]" if samples.program is None else f"function {j} of the library"
+            raise ValueError(f"{what} is {host[j, at]} at sample {rows.start + at}: not finite")
         largest = np.maximum(largest, abs(host).max(axis=1))
     for j in n_bad.tolist():
         if largest[j] > 0:

@@ -48,6 +48,10 @@ class GridSearchResult(SparseRegressionResult):
         The models that no other one beats in complexity and error at once, by complexity.
     inclusion_probabilities : array, as models, or None
         Where the grid was one of ensembles.
+    coef_lists : array (m, B, p) or (m, B, p, d), or None
+        Of a grid of ensembles: the coefficients of all models of each.
+    offered : bool array (B, p), or None
+        Of a grid of ensembles: which functions were offered to a model, the same ones in each.
     """
 
     threshold: float
@@ -60,6 +64,8 @@ class GridSearchResult(SparseRegressionResult):
     errors: np.ndarray
     pareto: np.ndarray
     inclusion_probabilities: Any = None
+    coef_lists: Any = None
+    offered: Any = None
 
     def plot(self, axes: Any = None) -> Any:
         """Draw error against complexity, with the Pareto front and the choice; returns the axes (Matplotlib)."""
@@ -102,8 +108,8 @@ def grid_search(
         By what to choose. The noise of neighbouring samples is taken to be independent: where it is not (smoothed
         derivatives), penalties are too small, and "bic" is nearer.
     ensemble : Ensemble, optional
-        What `sparsesci.recovery.dynamics.ensemble.ensemble` returns: each model is then an ensemble, and all of them
-        share one set of bootstraps. Of its optimizer nothing is used.
+        What the function `sparsesci.recovery.ensemble` returns: each model is then an ensemble, and all of them
+        share one set of bootstraps: their sums are found once. Of its optimizer nothing is used.
 
     Returns
     -------
@@ -132,10 +138,12 @@ def grid_search(
     begin = time.perf_counter()
     validate.one_of(criterion, CRITERIA, "criterion")
     maxiter = validate.positive_integer(maxiter, "maxiter")
+    if not (ensemble is None or isinstance(ensemble, Ensemble)):
+        raise TypeError(f"ensemble is {ensemble!r}: what the function ensemble returns is needed")
     levels, ridges = grid(thresholds, "thresholds"), grid(alphas, "alphas")
     alphas, thresholds = (axis.ravel() for axis in np.meshgrid(ridges, levels, indexing="ij"))
     options = {"relative": bool(relative), "unbias": bool(unbias), "maxiter": maxiter}
-    inclusion = None
+    others = {}
     if ensemble is None:
         gram = as_gram(Theta, Y)
         x, nit, flags = fit(gram, thresholds, alphas, **options)
@@ -143,7 +151,9 @@ def grid_search(
         samples = samples_to_draw_from(Theta, Y)
         gram = as_gram(samples)
         jobs = [options | {"threshold": a, "alpha": b} for a, b in zip(thresholds, alphas, strict=True)]
-        x, inclusion = ensembles(gram, samples, ensemble, jobs)
+        x, inclusion, models, offered = ensembles(gram, samples, ensemble, jobs)
+        others = {"inclusion_probabilities": gram.give(inclusion), "coef_lists": gram.give(models)}
+        others["offered"] = xp.to_like(offered, gram.like)
         nit, flags = np.ones((len(x), gram.d), np.int64), np.zeros((len(x), gram.d), np.int64)
 
     # What is smaller is rounding, and no reason to choose a model.
@@ -152,7 +162,7 @@ def grid_search(
     scores = information(rss, k, gram, criterion)
     complexities, errors = k.sum(axis=1), (rss / np.where(gram.yy > 0, gram.yy, 1.0)).mean(axis=1)
     best = int(np.lexsort((complexities, scores))[0])
-    others = {
+    others |= {
         "threshold": float(thresholds[best]),
         "alpha": float(alphas[best]),
         "thresholds": thresholds,
@@ -162,7 +172,6 @@ def grid_search(
         "complexities": complexities,
         "errors": errors,
         "pareto": front(complexities, errors),
-        "inclusion_probabilities": None if inclusion is None else gram.give(inclusion),
     }
     story = f"{criterion} chooses threshold = {thresholds[best]:g}, alpha = {alphas[best]:g} of {len(x)} models; "
     base = told(gram, x[best], nit[best], flags[best], begin, float(thresholds[best]))
@@ -181,16 +190,22 @@ def grid(values: Any, name: str) -> np.ndarray:
     return np.array(values)
 
 
-def ensembles(gram: Gram, samples: Samples, ensemble: Ensemble, jobs: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the ensembles of all jobs agree on (jobs, p, d), and their inclusion probabilities."""
+def ensembles(gram: Gram, samples: Samples, ensemble: Ensemble, jobs: list[dict]) -> tuple[np.ndarray, ...]:
+    """Return what the ensembles of all jobs agree on (jobs, p, d), with their inclusion probabilities.
+
+    Then the models of all of them (jobs, B, p, d), and which functions these were offered (B, p).
+    """
     offered, counts = ensemble.draws(samples, gram)
-    parts = []
-    for models, drawn, sums in bootstrap.batches(samples, counts, ensemble.n_models):
-        x, _ = fit_batch(gram, samples, drawn, sums, offered[models], jobs)
-        parts.append(x.reshape(-1, len(jobs), gram.p, gram.d))
-    models = np.concatenate(parts)
-    agreed = [ensemble.agreed(gram, models[:, job], offered) for job in range(len(jobs))]
-    return tuple(np.stack(part) for part in zip(*agreed, strict=True))
+    models = np.empty((len(jobs), ensemble.n_models, gram.p, gram.d))
+    for drawn_now, drawn, sums in bootstrap.batches(samples, counts, ensemble.n_models):
+        x, _ = fit_batch(gram, samples, drawn, sums, offered[drawn_now], jobs)
+        models[:, drawn_now] = x.reshape(-1, len(jobs), gram.p, gram.d).swapaxes(0, 1)
+    if ensemble.aggregate == "refit":
+        agreed = zip(*(ensemble.agreed(gram, part, offered) for part in models), strict=True)
+        return *(np.stack(part) for part in agreed), models, offered
+    beside = np.moveaxis(models, 0, 2)  # (B, p, jobs, d): what is said of each coefficient is said of all at once
+    agreed = ensemble.agreed(gram, beside.reshape(*beside.shape[:2], -1), offered)
+    return *(np.moveaxis(part.reshape(gram.p, len(jobs), gram.d), 1, 0) for part in agreed), models, offered
 
 
 def information(rss: np.ndarray, k: np.ndarray, gram: Gram, criterion: str) -> np.ndarray:

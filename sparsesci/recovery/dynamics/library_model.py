@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsesci._lib import xp
+from sparsesci._lib import validate, xp
 from sparsesci._lib.estimator import Estimator
 from sparsesci._lib.result import NotFittedError
 
@@ -15,6 +15,7 @@ from .best_subset import best_subset
 from .equations import equation
 from .information import aicc
 from .polynomial_library import PolynomialLibrary
+from .program import Program
 from .samples import Samples
 from .trajectories import array
 
@@ -27,11 +28,14 @@ class LibraryModel(Estimator):
 
     library: Any
     optimizer: Callable | None
+    _default: Callable = staticmethod(best_subset)
 
     def _regress(self, data: Any, names: Sequence[str], controls: Sequence[str], outputs: Sequence[str]) -> None:
         """Run the optimizer on Samples or on a Gram, and keep what it found."""
-        optimizer = best_subset if self.optimizer is None else self.optimizer
-        self.result_ = optimizer(data)
+        result = self._optimizer()(data)
+        if not hasattr(result, "coef"):
+            raise TypeError(f"the optimizer returned {result!r}: what stlsq or best_subset return is needed")
+        self.result_ = result
         self.library_ = self._library()
         self.coef_ = self.result_.coef
         self.feature_names_, self.control_names_, self.output_names_ = list(names), list(controls), list(outputs)
@@ -39,7 +43,20 @@ class LibraryModel(Estimator):
         self._running: dict[bool, tuple[Any, Any]] = {}
 
     def _library(self) -> Any:
-        return PolynomialLibrary(2) if self.library is None else self.library
+        library = PolynomialLibrary(2) if self.library is None else self.library
+        if isinstance(library, type) or not (hasattr(library, "program") or hasattr(library, "samples")):
+            raise TypeError(
+                f"library is {library!r}: an instance of a library, such as PolynomialLibrary(3), is needed"
+            )
+        return library
+
+    def _optimizer(self) -> Callable:
+        optimizer = self._default if self.optimizer is None else self.optimizer
+        if not callable(optimizer):
+            raise TypeError(
+                f"optimizer is {optimizer!r}: a function of samples, such as partial(stlsq, threshold=0.2), is needed"
+            )
+        return optimizer
 
     def _left_sides(self) -> list[str]:
         raise NotImplementedError
@@ -51,12 +68,22 @@ class LibraryModel(Estimator):
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
 
-    def _samples(self, x: Any, u: Any, Y: Any, lengths: Sequence[int]) -> Samples:
+    def _samples(self, program: Program, x: Any, u: Any, Y: Any, lengths: Sequence[int]) -> Samples:
         """Return rows (x, u) and targets of a regression, of which the library is evaluated when it is needed."""
         namespace = xp.namespace(x)
         inputs = x if u is None else namespace.concat([x, u], axis=1)
-        program = self._library().program(x.shape[1], 0 if u is None else u.shape[1])
         return Samples(program=program, inputs=inputs.T, Y=Y, lengths=tuple(lengths))
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn, the only one to ask, wants to know before it searches, validates or chains."""
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=False, multi_output=True),
+            regressor_tags=RegressorTags(),
+            input_tags=InputTags(),
+        )
 
     def _coefficients(self, members: bool) -> Any:
         """Return the coefficients (d, p), or those of all members of an ensemble, (B, d, p)."""
@@ -89,10 +116,10 @@ class LibraryModel(Estimator):
         return namespace.matrix_transpose(namespace.astype(coefficients, values.dtype, copy=False) @ values)
 
     def _seen(self, x: Any, width: int, name: str) -> Any:
-        x = array(x, name)
-        if x.shape[1] != width:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}: (n, {width}) is needed, as in fit")
-        return x
+        seen = array(x, name)
+        if seen.shape[1] != width:
+            raise ValueError(f"{name} has shape {np.shape(x)}: (n, {width}) is needed, as in fit")
+        return seen
 
     def _controls(self, u: Any) -> Any:
         """Return u as an array as in fit, or None where there was none."""
@@ -119,13 +146,14 @@ class LibraryModel(Estimator):
 
     def equations(self, precision: int = 3) -> list[str]:
         """Return the right-hand sides, one string a row of ``coef_``, with ``precision`` decimals."""
-        names = self._right_names()
+        self._check_fitted()
+        precision, names = validate.positive_integer(precision, "precision", least=0), self._right_names()
         return [equation(row, names, precision) for row in np.asarray(xp.to_host(self.coef_))]
 
     def print(self, precision: int = 3) -> None:
         """Print the equations."""
-        left = self._left_sides()
-        for side, right in zip(left, self.equations(precision), strict=True):
+        equations = self.equations(precision)
+        for side, right in zip(self._left_sides(), equations, strict=True):
             print(f"{side} = {right}")  # noqa: T201 - that is what was asked for
 
     def aicc(self) -> float:

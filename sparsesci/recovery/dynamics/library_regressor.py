@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -9,7 +10,8 @@ from sparsesci._lib import validate, xp
 from sparsesci._lib.estimator import r_squared
 
 from .library_model import LibraryModel
-from .trajectories import array, column_names
+from .ssr import ssr
+from .trajectories import array, check_distinct, column_names, given_names
 
 
 class LibraryRegressor(LibraryModel):
@@ -20,7 +22,8 @@ class LibraryRegressor(LibraryModel):
     library : library, optional
         The functions; polynomials of degree 2 if not given.
     optimizer : callable, optional
-        The sparse regression, as for `SINDy`.
+        The sparse regression, as for `SINDy`; if not given `ssr`, with the number of terms by Schwarz's criterion:
+        errors are taken to be independent, and the library to approximate y rather than to hold its equation.
     bounds : pair of float or of arrays (n_targets,), optional
         Least and largest value of a prediction: what a motor can do. The fit is to the targets as they are.
     feature_names : sequence of str, optional
@@ -35,16 +38,17 @@ class LibraryRegressor(LibraryModel):
     Examples
     --------
     >>> import numpy as np
-    >>> from functools import partial
-    >>> from sparsesci.recovery import LibraryRegressor, stlsq
+    >>> from sparsesci.recovery import LibraryRegressor
     >>> x = np.random.default_rng(12).standard_normal((300, 2))
     >>> reward = 1 - x[:, 0] ** 2 - 0.1 * x[:, 1] ** 2
-    >>> model = LibraryRegressor(optimizer=partial(stlsq, threshold=0.05), bounds=(0, 1)).fit(x, reward)
+    >>> model = LibraryRegressor(bounds=(0, 1)).fit(x, reward)
     >>> model.print()
     y0 = 1.000 - 1.000 x0^2 - 0.100 x1^2
     >>> model.predict([[0.0, 0.0], [3.0, 0.0]])
     array([1., 0.])
     """
+
+    _default = staticmethod(functools.partial(ssr, criterion="bic"))
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class LibraryRegressor(LibraryModel):
         ValueError, TypeError
             NaN or Inf, shapes that do not match, complex numbers, bounds that leave nothing.
         """
-        names = self.feature_names or column_names(x)
+        names = given_names(self.feature_names) or column_names(x)
         targets = column_names(y)
         x, u = array(x, "x"), None if u is None else array(u, "u")
         self._is_vector = len(getattr(y, "shape", None) or xp.namespace(x).asarray(y).shape) == 1
@@ -81,9 +85,11 @@ class LibraryRegressor(LibraryModel):
             names += [f"u{i}" for i in range(n_controls)]
         if len(names) != x.shape[1] + n_controls:
             raise ValueError(f"there are {len(names)} feature names for {x.shape[1]} states and {n_controls} controls")
+        check_distinct(names)
         self._limits = None if self.bounds is None else limits(self.bounds, y.shape[1])
         outputs = targets or [f"y{i}" for i in range(y.shape[1])]
-        self._regress(self._samples(x, u, y, [x.shape[0]]), names[: x.shape[1]], names[x.shape[1] :], outputs)
+        program = self._library().program(x.shape[1], n_controls)
+        self._regress(self._samples(program, x, u, y, [x.shape[0]]), names[: x.shape[1]], names[x.shape[1] :], outputs)
         return self
 
     def predict(self, x: Any, u: Any = None, *, members: bool = False) -> Any:
@@ -111,7 +117,10 @@ def limits(bounds: Any, n_targets: int) -> tuple[Any, Any]:
 
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
         raise TypeError(f"bounds is {bounds!r}: a pair (low, high) is needed")
-    low, high = (np.broadcast_to(np.asarray(bound, float), (n_targets,)) for bound in bounds)
+    try:
+        low, high = (np.broadcast_to(np.asarray(bound, float), (n_targets,)) for bound in bounds)
+    except ValueError:
+        raise ValueError(f"bounds is {bounds!r}: numbers, or {n_targets} of them, are needed") from None
     if not np.all(low < high):
         raise ValueError(f"bounds is {bounds!r}: low must be below high")
     return low, high

@@ -45,7 +45,7 @@ class PDELibrary:
     periodic : bool or tuple of bool
         Whether the fields go on at their beginning, along each axis of space; only with finite differences.
     differentiation : callable, optional
-        ``differentiation(x, t, axis=axis)`` gives a derivative along an axis, as those of `differentiate` do; for
+        ``differentiation(x, t, axis=axis)`` gives a derivative along an axis, as those of ``differentiate`` do; for
         higher orders it is applied again. If not given, finite differences of the second order, of each order their
         own.
 

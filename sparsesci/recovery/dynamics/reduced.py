@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gram import Gram, rounding
+from .factors import independent, rounding
+from .gram import Gram
 
 
 class Reduced(NamedTuple):
@@ -71,11 +72,6 @@ def reduced(gram: Gram) -> Reduced:
     z = substitute(T[:r, :r], gram.scaled_b[order[:r]] / scales)
     rest = np.maximum((gram.yy > 0) - (z**2).sum(axis=0), 0.0)
     return Reduced(restored(T[:r], order), z, rest, order[:r], gram.scale, scales, gram.n)
-
-
-def independent(T: np.ndarray, limit: float) -> int:
-    """Return how many columns have a pivot above the limit; LAPACK leaves anything where it stops."""
-    return int(np.count_nonzero(np.minimum.accumulate(abs(np.diagonal(T))) > limit))
 
 
 def restored(T: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -12,10 +12,11 @@ import numpy as np
 
 from sparsesci._lib import xp
 
-from .factors import cholesky, substitute
+from .factors import EPS, cholesky, substitute
 from .gram import Gram
 from .samples import Samples
 
+HOPELESS = 1e7  # condition number from which on its square leaves no digits that could tell how many there are
 HARMLESS = 1e3  # condition number whose square costs no more than 1e-10 of a coefficient
 
 
@@ -45,6 +46,28 @@ def refined(gram: Gram, samples: Samples, x: np.ndarray) -> np.ndarray:
         scale = gram.scale[active]
         x[active, target] += substitute(factor, column[np.searchsorted(used, active)] / scale) / scale
     return x
+
+
+def doubts(gram: Gram) -> np.ndarray:
+    """Return how far off coefficients (p,) from sums may be, in scaled units and for lengths of 1.
+
+    With an error r of the right-hand side ``(C^-1 r)_j^2 <= (C^-1)_jj |C^-1| |r|^2``, and both are smaller for an
+    active set. ``|r|`` is taken to be 32 roundings: a hundred times what errors of 1e4 to 1e5 samples turn out to be.
+    """
+    from scipy.linalg import lapack
+
+    inverse = np.triu(lapack.dtrtri(gram.factor)[0])
+    return 32 * EPS * gram.condition * np.sqrt((inverse**2).sum(axis=1))
+
+
+def conditions(gram: Gram, x: np.ndarray) -> np.ndarray:
+    """Return estimates (d,) of the condition numbers of the active sets of coefficients x (p, d)."""
+    found = np.ones(x.shape[1])
+    for target, column in enumerate(x.T):
+        active = np.flatnonzero(column)
+        factor = cholesky(gram.scaled[np.ix_(active, active)])
+        found[target] = np.inf if factor is None else condition(factor) if len(active) else 1.0
+    return found
 
 
 def condition(factor: np.ndarray) -> float:

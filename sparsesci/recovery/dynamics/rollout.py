@@ -84,6 +84,8 @@ def rollout(
     watch = time.perf_counter()
     field, x0, lead, dtype, bound = start(program, coef, x0, bound)
     n_steps = validate.positive_integer(n_steps, "n_steps", least=0)
+    if project is not None and not callable(project):
+        raise TypeError(f"project is {project!r}: a function of the states (N, d) is needed")
     policy, controls = (u, None) if callable(u) else (None, u)
     n_controls = program.n_inputs - field.n_states
     if u is not None and not n_controls:

@@ -120,6 +120,8 @@ def as_samples(Theta: Any, Y: Any = None) -> Samples:
 
 def _real(x: Any, name: str) -> Any:
     """Return a real floating array."""
+    if xp.is_numpy(x) and x.ndim == 2 and x.flags.f_contiguous and not x.flags.c_contiguous:
+        return _real(x.T, name).T  # columns, one after the other, are as good as rows: none of them is copied
     x = validate.float_array(x, name)
     if xp.is_complex(x.dtype):
         raise TypeError(f"{name} is complex: stack real and imaginary parts as variables of their own")

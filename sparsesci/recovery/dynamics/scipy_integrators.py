@@ -138,14 +138,19 @@ def by_steps(name, f, x0, t, rtol, atol, bound, max_steps):
     """Return states, how many are valid, steps, and the ending, by a solver of ``scipy.integrate``."""
     import scipy.integrate
 
+    def rates(t, x):
+        if np.isnan(t):  # a step that is not a number is never rejected, and never taken
+            raise FloatingPointError
+        return f(x, t)
+
     x, place = np.empty((len(t), len(x0))), 1
     x[0] = x0
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-        solver = getattr(scipy.integrate, name)(lambda t, x: f(x, t), t[0], x0, t[-1], rtol=rtol, atol=atol)
+        solver = getattr(scipy.integrate, name)(rates, t[0], x0, t[-1], rtol=rtol, atol=atol)
         for n_steps in range(1, max_steps + 1):
             try:
                 solver.step()
-            except (ValueError, np.linalg.LinAlgError):  # an implicit solver and a Jacobian that is not finite
+            except (ValueError, FloatingPointError, np.linalg.LinAlgError):  # or a Jacobian that is not finite
                 return x, place, n_steps, BLEW_UP
             if solver.status == "failed" or not (np.abs(solver.y) <= bound).all():
                 return x, place, n_steps, BLEW_UP

@@ -12,6 +12,7 @@ from sparsesci._lib.result import Result, Status
 
 # How a trajectory ended, as the kernels count it.
 ENDINGS = (Status.CONVERGED, Status.BLEW_UP, Status.MAX_STEPS)
+FOR_STIFF = "lsoda", "radau", "bdf"  # integrators
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -60,8 +61,11 @@ def report(
     if failed.size:
         last = float(xp.to_host(t)[reached[failed[0]] - 1])
         index = [int(i) for i in np.unravel_index(failed[0], lead)] if lead else []
-        who = f"{failed.size} of {n} trajectories ended early, the first, {index}," if lead else "it ended early,"
-        message = f"{who} after t = {last:.6g}; {status.value}"
+        several = f"{failed.size} of {n} trajectories ended early, the first, {index},"
+        who = several if lead else "the trajectory ended early,"
+        is_stiff = status is Status.MAX_STEPS and story["method"] in FOR_STIFF
+        why = "max_steps is used up: relax rtol, or raise max_steps" if is_stiff else status.value
+        message = f"{who} after t = {last:.6g}; {why}"
         if status is Status.BLEW_UP:
             message += f" (bound = {story['bound']:.4g})"
     return SimulationResult(

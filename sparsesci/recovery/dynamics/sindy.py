@@ -7,6 +7,7 @@ systems*, PNAS 113 (2016) 3932-3937. This class looks after data, derivatives an
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -21,7 +22,16 @@ from .rollout import rollout
 from .samples import Samples
 from .simulate import simulate
 from .simulation_result import SimulationResult
-from .trajectories import Trajectory, are_several, array, column_names, trajectories
+from .trajectories import (
+    Trajectory,
+    are_several,
+    array,
+    check_distinct,
+    column_names,
+    given_names,
+    one_each,
+    trajectories,
+)
 
 
 class SINDy(LibraryModel):
@@ -39,10 +49,10 @@ class SINDy(LibraryModel):
         and where there is noise a `WeakLibrary`, which differentiates no data.
     optimizer : callable, optional
         The sparse regression: `best_subset` if not given, which finds the number of terms itself. Or `ssr`, `stlsq`,
-        `sr3`, `forward_selection`, `rvm`, `functools.partial` of one of them with options, or an `ensemble`; any
-        function of `Samples`, or of a `Gram`, that returns a `SparseRegressionResult`.
+        `sr3`, `forward_selection`, `rvm`, ``functools.partial`` of one of them with options, or an `ensemble`; any
+        function of samples, or of a `Gram`, that returns a `SparseRegressionResult`.
     differentiation : callable, optional
-        ``(x, t) -> x_dot``: a function of `differentiate`, or one of yours. If not given, `differentiate.automatic`,
+        ``(x, t) -> x_dot``: a function of ``differentiate``, or one of yours. If not given, ``automatic``,
         which learns how much noise there is. Where a method smooths x, the library sees the smoothed x.
     discrete : bool
         Whether the model is ``x_{k+1} = Theta(x_k, u_k) Xi``: then nothing is differentiated.
@@ -120,7 +130,8 @@ class SINDy(LibraryModel):
         u : array (n, n_u), or list, optional
             Controls at the samples.
         nan_policy : {"raise", "omit"}
-            With "omit" trajectories are cut where a sample is NaN, and each piece is taken for itself.
+            With "omit" trajectories are cut where a sample is NaN, and each piece is taken for itself; a `UserWarning`
+            says how many are too short for that. What is masked in a masked array counts as NaN.
 
         Raises
         ------
@@ -130,7 +141,7 @@ class SINDy(LibraryModel):
         """
         parts, names, controls = self._read(x, t, x_dot, u, nan_policy)
         self._gram = None
-        self._regress(self._rows(parts), names, controls, names)
+        self._regress(self._rows(parts, omits=nan_policy == "omit"), names, controls, names)
         return self
 
     def partial_fit(
@@ -142,12 +153,15 @@ class SINDy(LibraryModel):
         Arguments and errors are those of `fit`, which forgets what was added.
         """
         parts, names, controls = self._read(x, t, x_dot, u, nan_policy)
-        gram = as_gram(self._rows(parts))
-        before = getattr(self, "_gram", None)
+        before, kind = getattr(self, "_gram", None), (self._library(), self.discrete)
         if before is not None and (names, controls) != (self.feature_names_, self.control_names_):
             raise ValueError(f"the states are {names + controls} and were {self.feature_names_ + self.control_names_}")
-        self._gram = gram if before is None else before + gram
-        self._regress(self._gram, names, controls, names)
+        if before is not None and kind != self._kind:
+            raise ValueError("library or discrete has changed within a stream: call fit, which begins anew")
+        gram = as_gram(self._rows(parts, omits=nan_policy == "omit"))
+        gram = gram if before is None else before + gram
+        self._regress(gram, names, controls, names)
+        self._gram, self._kind = gram, kind
         return self
 
     def predict(self, x: Any, u: Any = None, *, members: bool = False) -> Any:
@@ -157,13 +171,17 @@ class SINDy(LibraryModel):
         so are its derivatives in time.
         """
         if are_several(x):
-            return [self.predict(*pair, members=members) for pair in zip(x, u or [None] * len(x), strict=True)]
+            controls = one_each(u, list(x), "u", is_list=True)
+            return [self.predict(*pair, members=members) for pair in zip(x, controls, strict=True)]
         if getattr(getattr(self, "library_", None), "spatial_grid", ()):
             return self._evaluate_field(x, members)
         return self._evaluate(x, u, members)
 
     def predict_variance(self, x: Any, u: Any = None) -> Any:
-        """Return the variance (n, d) of the predictions of the members of an ensemble."""
+        """Return the variance (n, d) of the predictions of the members of an ensemble; of a list, a list."""
+        if are_several(x):
+            controls = one_each(u, list(x), "u", is_list=True)
+            return [self.predict_variance(*pair) for pair in zip(x, controls, strict=True)]
         predictions = self.predict(x, u, members=True)
         return xp.namespace(predictions).var(predictions, axis=0)
 
@@ -171,6 +189,10 @@ class SINDy(LibraryModel):
         """Return R^2, the share of the variance of the derivatives (or next states) that is predicted."""
         self._check_fitted()
         parts, *_ = self._read(x, t, x_dot, u, "raise")
+        d, n_controls = parts[0].x.shape[-1], 0 if parts[0].u is None else parts[0].u.shape[-1]
+        if (d, n_controls) != (self.n_features_in_, self.n_controls_):
+            before = f"{self.n_features_in_} and {self.n_controls_} in fit"
+            raise ValueError(f"there are {d} states and {n_controls} controls, and {before}")
         samples = self._rows(parts)
         if samples.p != self.coef_.shape[1]:
             raise ValueError(f"x and u make {samples.p} library functions, and {self.coef_.shape[1]} in fit")
@@ -292,28 +314,47 @@ class SINDy(LibraryModel):
 
     def _read(self, x, t, x_dot, u, nan_policy) -> tuple[list[Trajectory], list[str], list[str]]:
         """Return checked trajectories, and the names of states and controls."""
+        self._optimizer()
         is_field = hasattr(self._library(), "samples")
+        if is_field and self.discrete:
+            raise ValueError("fields and weak forms have no steps: leave discrete out, or take another library")
         parts = trajectories(x, t, x_dot, u, nan_policy=nan_policy, is_field=is_field)
         d = parts[0].x.shape[-1]
         n_controls = 0 if parts[0].u is None else parts[0].u.shape[-1]
-        names = list(self.feature_names or column_names(x) or [f"x{i}" for i in range(d)])
+        names = given_names(self.feature_names) or column_names(x) or [f"x{i}" for i in range(d)]
         controls = column_names(u) or [f"u{i}" for i in range(n_controls)]
         if len(names) == d + n_controls:
             names, controls = names[:d], names[d:]
         if len(names) != d:
             raise ValueError(f"there are {len(names)} feature names for {d} states and {n_controls} controls")
+        check_distinct(names + controls)
         return parts, names, controls
 
-    def _rows(self, parts: list[Trajectory]) -> Samples:
-        """Return the rows of the regression that the trajectories make."""
+    def _rows(self, parts: list[Trajectory], *, omits: bool = False) -> Samples:
+        """Return the rows of the regression that the trajectories make, or those that are long enough for it."""
         library = self._library()
         if hasattr(library, "samples"):
             return library.samples(*(list(column) for column in zip(*parts, strict=True)))
-        rows = [self._targets(part, f"[{i}]" * (len(parts) > 1)) for i, part in enumerate(parts)]
+        program = library.program(parts[0].x.shape[1], 0 if parts[0].u is None else parts[0].u.shape[1])
+        rows, errors, n_lost = [], [], 0
+        for i, part in enumerate(parts):
+            try:
+                rows.append(self._targets(part, f"[{i}]" * (len(parts) > 1)))
+            except ValueError as error:
+                if not omits:
+                    raise
+                errors.append(error)
+                n_lost += part.x.shape[0]
+        if not rows:
+            raise errors[0]
+        if errors:
+            n = sum(part.x.shape[0] for part in parts)
+            lost = f"{len(errors)} of {len(parts)} pieces between NaN are left out, {n_lost} of {n} samples"
+            warnings.warn(f"{lost}: {errors[0]}", UserWarning, stacklevel=3)
         concat = xp.namespace(parts[0].x).concat
         x, Y = (concat([row[i] for row in rows]) for i in (0, 1))
         u = None if parts[0].u is None else concat([row[2] for row in rows])
-        return self._samples(x, u, Y, [row[0].shape[0] for row in rows])
+        return self._samples(program, x, u, Y, [row[0].shape[0] for row in rows])
 
     def _targets(self, part: Trajectory, place: str) -> tuple[Any, Any, Any]:
         """Return states, what they are to predict, and controls, of one trajectory."""
@@ -323,7 +364,14 @@ class SINDy(LibraryModel):
             if part.x.shape[0] < 2:
                 raise ValueError(f"x{place} has one sample: a discrete model needs two or more")
             return part.x[:-1, :], part.x[1:, :], None if part.u is None else part.u[:-1, :]
+        method = automatic if self.differentiation is None else self.differentiation
+        if not callable(method):
+            raise TypeError(f"differentiation is {method!r}: a function (x, t) -> x_dot, such as kalman, is needed")
         try:
-            return *smoothed(part.x, part.t, self.differentiation or automatic), part.u
+            x, x_dot = smoothed(part.x, part.t, method)
         except ValueError as error:
             raise ValueError(f"trajectory x{place} cannot be differentiated: {error}") from error
+        if x.shape != part.x.shape or x_dot.shape != part.x.shape:
+            shapes = f"x_dot of shape {tuple(x_dot.shape)}"
+            raise ValueError(f"differentiation returned {shapes} for x{place}: {tuple(part.x.shape)} is needed")
+        return x, x_dot, part.u

@@ -23,6 +23,8 @@ Deviations
 2. The threshold is given and not lambda: it does not depend on nu then.
 3. U is sparse and W meets the constraints, neither does both: with ``unbias`` the answer is fitted again by least
    squares on the support of U, subject to the constraints.
+4. The first W are least squares under the constraints: from those without them thresholds may cut what the constraints
+   bring back, and with a small nu W never leaves that place.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from .regression_result import SparseRegressionResult
 REGULARIZERS = ("l0", "l1", "l2")
 ORDERS = ("target", "feature")
 MET = 1e-8  # relative: how well constraints are met where they can be
+ROUNDING = 1e-14  # of the largest coefficient, columns of length 1: what constraints leave of those that they forbid
 
 
 def sr3(
@@ -137,7 +140,9 @@ def sr3(
     known = None if constraints is None else Constraints.checked(constraints, constraint_order, gram)
     with thread_limit(1):
         step = Step.prepared(gram, ridge, known)
-        W = least_squares(gram, np.ones(gram.p, bool)) * gram.scale[:, None]
+        every = np.ones(gram.b.shape, bool)
+        x = least_squares(gram, every) if known is None else known.least_squares(gram, every)[0]
+        W = x * gram.scale[:, None]
         U = prox(W, levels, regularizer)
         status, nit = Status.RUNNING, 0
         while status is Status.RUNNING:
@@ -232,6 +237,7 @@ class Constraints(NamedTuple):
         dual = np.linalg.pinv(np.tensordot(PC, self.C, ((1, 2), (1, 2))), hermitian=True)
         for _ in range(2):  # a second time against rounding
             x -= np.tensordot(dual @ self.misses(x), PC, 1)
+        x[np.abs(x) <= ROUNDING * np.abs(x).max(initial=0.0)] = 0.0  # what the constraints forbid is no term
         size = np.abs(self.d).max() + np.sqrt((x**2).sum())
         return x / gram.scale[:, None], bool(np.abs(self.misses(x)).max() <= MET * size)
 

@@ -55,9 +55,9 @@ def ssr(
     rank : {"loss", "coefficient"}
         What is left out: the function that raises the residual the least, or that of smallest ``|x_j| |Theta_j|``.
     criterion : {"gap", "bic", "aicc", "aic"}
-        Chooses the number of functions. "gap": each that is taken explains many times more of what is left than any of
-        those that are not; for derivatives, whose errors are alike from sample to sample. The others: see
-        `information`; for errors that are independent and many functions that are about as weak as noise.
+        Chooses the number of functions. "gap": those that are taken explain many times more of what is left, each or
+        together, than any of those that are not; for derivatives, whose errors are alike from sample to sample. The
+        others: see `information`; for errors that are independent and many functions that are about as weak as noise.
     n_terms : int, optional
         The number of functions, instead.
     n_effective : float, optional

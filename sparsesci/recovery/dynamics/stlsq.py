@@ -25,12 +25,13 @@ from sparsesci._lib.dispatch import kernel
 from sparsesci._lib.result import ConvergenceWarning, Status
 
 from .factors import rounding
-from .gram import Gram, as_gram
-from .refinement import refined
+from .gram import WORST, Gram, as_gram
+from .refinement import HOPELESS, conditions, doubts, refined
 from .regression_result import SparseRegressionResult
 from .samples import as_samples
 
 SETTLED, NOT_SETTLED, SINGULAR = range(3)
+NEGLIGIBLE = 1e-10  # part of a dependence between functions that may lie outside of an active set
 LARGEST_COMPILED = 96  # functions up to which the compiled steps are faster than LAPACK, called from Python
 
 
@@ -83,8 +84,9 @@ def stlsq(
     Notes
     -----
     Cost: ``n p^2`` flops for the sums, which need the memory of some hundred samples and p^2 numbers, and ``p^3 / 3``
-    for the first solution, which all targets share; four to six times as much on the QR path, which is taken where the
-    condition number is above 1e6.
+    for the first solution, which all targets share. Where the condition number is above 1e6, four to six times as much,
+    on the QR path, unless the sums alone tell the model all the same: no coefficient is so near to the threshold that
+    rounding could decide, and the functions that are left are conditioned better.
 
     References
     ----------
@@ -106,12 +108,17 @@ def stlsq(
     alpha = validate.nonnegative_real(alpha, "alpha")
     maxiter = validate.positive_integer(maxiter, "maxiter")
     samples = None if isinstance(Theta, Gram) else as_samples(Theta, Y)
-    gram = as_gram(Theta, Y) if samples is None else as_gram(samples)
-    x, nit, flags = fit(gram, [threshold], [alpha], relative=relative, unbias=unbias, maxiter=maxiter)
-    x = x[0]
-    if samples is not None and (unbias or alpha == 0):
-        x = refined(gram, samples, x)
-    result = told(gram, x, nit[0], flags[0], begin, threshold)
+    gram = as_gram(Theta, Y) if samples is None else as_gram(samples, path="gram")
+    options = [threshold], [alpha], relative, unbias, maxiter
+    found = None
+    if samples is not None and gram.condition > WORST:
+        found = fit_beyond(gram, samples, *options)
+        gram = gram if found is not None else gram.on_qr_path(samples)
+    if found is None:
+        x, nit, flags = fit(gram, *options[:2], relative=relative, unbias=unbias, maxiter=maxiter)
+        found = x if samples is None or (alpha > 0 and not unbias) else refined(gram, samples, x[0])[None], nit, flags
+    x, nit, flags = (part[0] for part in found)
+    result = told(gram, x, nit, flags, begin, threshold)
     if not result.success:
         warnings.warn(result.message, ConvergenceWarning, stacklevel=2)
     return result
@@ -139,37 +146,68 @@ def told(
 
 def fit(gram: Gram, levels: Any, alphas: Any, *, relative: bool, unbias: bool, maxiter: int) -> tuple:
     """Return x (J, p, d), nit (J, d) and flags (J, d) of J thresholds with their ridges, on one Gram."""
-    thresholds, ridge = gram.units(1.0, 1.0, relative=relative)
     n_jobs = len(levels)
-    allowed = np.broadcast_to(~gram.is_zero, (n_jobs, gram.p))
-    arguments = np.asarray(alphas, float), ridge, np.asarray(levels, float), thresholds, allowed, unbias, maxiter
     if gram.R is None and gram.p <= LARGEST_COMPILED:
-        z, nit, flags = fit_scaled(gram.scaled[None], gram.scaled_b[None], np.zeros(n_jobs, np.int64), *arguments)
+        z, nit, flags = fit_compiled(gram, levels, alphas, relative, unbias, maxiter)
     else:
-        z, nit, flags = np.zeros((n_jobs, gram.p, gram.d)), np.zeros((n_jobs, gram.d), np.int64), None
+        z, nit = np.zeros((n_jobs, gram.p, gram.d)), np.zeros((n_jobs, gram.d), np.int64)
         flags = np.full_like(nit, SINGULAR)
+    thresholds, ridge = gram.units(1.0, 1.0, relative=relative)
     for job in np.flatnonzero((flags == SINGULAR).any(axis=1)).tolist():
-        part = alphas[job] * ridge, levels[job] * thresholds, allowed[job], unbias, maxiter
+        part = alphas[job] * ridge, levels[job] * thresholds, ~gram.is_zero, unbias, maxiter
         z[job], nit[job], flags[job] = one_by_one(gram, *part)
     return z / gram.scale[:, None], nit, flags
 
 
-def fit_scaled(C, rhs, which, alphas, ridge, levels, thresholds, allowed, unbias, maxiter) -> tuple:
-    """Return x, nit and flags of `thresholded`."""
+def fit_beyond(gram, samples, levels, alphas, relative, unbias, maxiter) -> tuple | None:
+    """Return what `fit` does for a condition number of all functions above `WORST`; None where sums do not tell it.
+
+    They do where no coefficient comes so near to its threshold that rounding could decide, and where the functions of
+    the model are conditioned better than all together: then its coefficients can be refined.
+    """
+    is_refined = unbias or not any(alphas)
+    if not is_refined or gram.p > LARGEST_COMPILED or gram.condition > HOPELESS:
+        return None
+    z, nit, flags = fit_compiled(gram, levels, alphas, relative, unbias, maxiter, doubts(gram))
+    x = z[0] / gram.scale[:, None]
+    if (flags == SINGULAR).any() or conditions(gram, x).max() > WORST:
+        return None
+    return refined(gram, samples, x)[None], nit, flags
+
+
+def fit_compiled(gram, levels, alphas, relative, unbias, maxiter, doubts=None) -> tuple:
+    """Return x, in scaled units, nit and flags of `thresholded` for one Gram."""
+    thresholds, ridge = gram.units(1.0, 1.0, relative=relative)
+    which, allowed = np.zeros(len(levels), np.int64), np.broadcast_to(~gram.is_zero, (len(levels), gram.p))
+    arguments = np.asarray(alphas, float), ridge, np.asarray(levels, float), thresholds, allowed, unbias, maxiter
+    return fit_scaled(gram, gram.scaled[None], gram.scaled_b[None], which, *arguments, doubts)
+
+
+def fit_scaled(gram, C, rhs, which, alphas, ridge, levels, thresholds, allowed, unbias, maxiter, doubts=None) -> tuple:
+    """Return x, nit and flags of `thresholded`, in the scaled units of a Gram of all samples."""
     n_jobs, (_, p, d) = len(which), rhs.shape
     x, nit, flags = np.zeros((n_jobs, p, d)), np.zeros((n_jobs, d), np.int64), np.zeros((n_jobs, d), np.int64)
     thresholds, allowed = np.ascontiguousarray(thresholds), np.ascontiguousarray(allowed)
-    thresholded(C, rhs, which, alphas, ridge, levels, thresholds, allowed, unbias, maxiter, rounding(p), x, nit, flags)
+    sums = C, rhs, gram.dependences, np.sqrt(gram.yy), np.zeros(p) if doubts is None else doubts
+    options = which, alphas, ridge, levels, thresholds, allowed, unbias, maxiter, rounding(p)
+    thresholded(*sums, *options, x, nit, flags)
     return x, nit, flags
 
 
 @kernel(cpu="sparsesci._cpu.active_sets:thresholded")
-def thresholded(C, rhs, which, alphas, ridge, levels, thresholds, allowed, unbias, maxiter, limit, x, nit, flags):
+def thresholded(
+    C, rhs, dependences, lengths, doubts, which, alphas, ridge, levels, thresholds, allowed,
+    unbias, maxiter, limit, x, nit, flags,
+):  # fmt: skip
     """Fill x (J, p, d), nit (J, d) and flags (J, d) for J jobs on Gram matrices C (m, p, p) and rhs (m, p, d).
 
     Job j works on the Gram ``which[j]`` (J,) with the ridge ``alphas[j] ridge`` (p,) and the thresholds
-    ``levels[j] thresholds`` (p, d), begins with the functions ``allowed[j]`` (p,), and is `SINGULAR` where a pivot of a
-    factorisation is below ``limit``. Jobs of the same Gram and ridge that follow each other share the first solution.
+    ``levels[j] thresholds`` (p, d), and begins with the functions ``allowed[j]`` (p,). Jobs of the same Gram and ridge
+    that follow each other share the first solution. Where functions are known to be dependent, ``dependences`` (q, p),
+    solutions without a ridge are the shortest.
+
+    It is `SINGULAR` where a pivot of a factorisation is below ``limit``, or where a coefficient of v is nearer to its
+    threshold than its part, ``doubts`` (p,), of the length of v and ``lengths`` (d,), that of the target.
     """
     namespace, (n_jobs, _, d) = xp.namespace(C), x.shape
     for job in range(n_jobs):
@@ -177,35 +215,54 @@ def thresholded(C, rhs, which, alphas, ridge, levels, thresholds, allowed, unbia
         for target in range(d):
             active, flag, steps = allowed[job, :], NOT_SETTLED, 0
             while flag == NOT_SETTLED and steps < maxiter:
-                v = solved(G, b[:, target], r, active, limit)
-                if v is None:
+                v = solved(G, b[:, target], dependences, r, active, limit)
+                least = levels[job] * thresholds[:, target]
+                if v is None or is_doubtful(v, active & (least > 0), least, lengths[target], doubts):
                     flag = SINGULAR
                     break
                 steps += 1
-                kept = active & (namespace.abs(v) >= levels[job] * thresholds[:, target]) & (v != 0)
+                kept = active & (namespace.abs(v) >= least) & (v != 0)
                 if bool(namespace.all(kept == active)) or not bool(namespace.any(kept)):
                     flag = SETTLED
                 active = kept
             if unbias and flag != SINGULAR and bool(namespace.any(active)):
-                v = solved(G, b[:, target], 0 * r, active, limit)
+                v = solved(G, b[:, target], dependences, 0 * r, active, limit)
                 flag = SINGULAR if v is None else flag
             zero = namespace.zeros_like(b[:, target])
             x[job, :, target] = zero if flag == SINGULAR else namespace.where(active, v, zero)
             nit[job, target], flags[job, target] = steps, flag
 
 
-def solved(G, b, ridge, active, limit):
-    """Return the solution of an active set, given by a mask, and zeros elsewhere; None where it is near singular."""
+def is_doubtful(v, among, least, length, doubts):
+    """Whether a coefficient is nearer to its threshold than rounding may have moved it."""
+    namespace = xp.namespace(v)
+    distance, doubt = namespace.abs(namespace.abs(v) - least), doubts * (length**2 + namespace.sum(v * v)) ** 0.5
+    return bool(namespace.any(among & (doubt > 0) & (distance <= doubt)))
+
+
+def solved(G, b, dependences, ridge, active, limit):
+    """Return the solution of an active set, given by a mask, and zeros elsewhere; None where it is near singular.
+
+    With ``G v = 0`` for some v, ``b^T v = 0`` too, and the solution x of ``(G + D v v^T D) x = b`` has ``v^T D x = 0``:
+    of those of ``G x = b`` it is the one of the least ``x^T D x``. D is the diagonal of G.
+    """
     namespace = xp.namespace(G)
-    both = active[:, None] & active[None, :]
+    both, diagonal = active[:, None] & active[None, :], namespace.linalg.diagonal(G)
     identity = namespace.eye(G.shape[0], dtype=G.dtype, device=xp.device(G))
     zero = namespace.zeros_like(b)
     A = namespace.where(both, G, namespace.zeros_like(G)) + identity * namespace.where(active, ridge, zero + 1)[:, None]
+    if dependences.shape[0] and not bool(namespace.any(ridge != 0)):
+        U, sizes, _ = namespace.linalg.svd(namespace.where(active, zero, dependences), full_matrices=False)
+        v = namespace.matrix_transpose(U * namespace.astype(sizes <= NEGLIGIBLE, U.dtype)) @ dependences  # none outside
+        v = namespace.where(active, v * diagonal, zero)
+        lengths = namespace.linalg.vector_norm(v, axis=1)
+        v = v / namespace.where(lengths > 0, lengths, 1.0 + lengths)[:, None]
+        A = A + namespace.matrix_transpose(v) @ v
     try:
         pivots = namespace.linalg.diagonal(namespace.linalg.cholesky(A)) ** 2
     except np.linalg.LinAlgError:
         return None
-    if not bool(namespace.all(pivots > limit * namespace.linalg.diagonal(A))):
+    if not bool(namespace.all(pivots > limit * namespace.where(active, diagonal + ridge, zero + 1))):
         return None
     return namespace.linalg.solve(A, namespace.where(active, b, zero)[:, None])[:, 0]
 

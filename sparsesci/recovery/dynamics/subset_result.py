@@ -3,15 +3,18 @@
 A selection knows the residual sum of squares with 0, 1, 2, ... columns. Information criteria choose among them as if
 errors were independent, which those of derivatives are not: what a difference or a smoothing window leaves wrong is a
 smooth function of the state, that many columns together explain better and better, and thousands of samples make each
-of them significant. What tells true functions from these is a gap. With ``drop_k = log(rss_k-1 / rss_k)``,
+of them significant. What tells true functions from these is a gap. With ``l_k = log rss_k``,
 
-    gap(k) = min over i <= k of drop_i  /  (max over i > k of drop_i + 2 log(p) / n + 0.02):
+    gap(k) = min over i < k of (l_i - l_k) / (k - i) / (max over j > k of (l_k - l_j) / (j - k) + 2 log(p) / n + 0.02):
 
-each function that is taken is to explain many times more than any of those that are not; 2 log(p) / n is what the best
-of p columns of noise explains, and no function matters that explains less than 2 % of what is left. gap(0) is 1: where
-there is no gap, there is no function. (For factors of covariances: Ahn and Horenstein, Econometrica 81 (2013)
-1203-1227.) Of polynomial models of 16 chaotic systems, degrees 2 to 5, with noise of 0 to 1 %, it chose right each time
-that the right functions were among those compared.
+what is taken explains many times more, per function, than anything that could be added. These are the slopes on both
+sides of a corner of the convex hull of the l_k, so that functions which explain little alone and all together are taken
+together. 2 log(p) / n is what the best of p columns of noise explains, and no function matters that explains less than
+2 % of what is left. gap(0) is 1: where there is no gap, there is no function. And gap(p) is 5 at most, since there is
+nothing that all functions could be compared with. (For factors of covariances: Ahn and Horenstein, Econometrica 81
+(2013) 1203-1227.) Of 41 chaotic systems (5 trajectories of 1000 samples, derivatives by `automatic`) it chose
+right for all equations of 41, 41 and 39, with noise of 0, 0.1 and 1 %; and of 16 other systems with 30 to 1000 samples
+and noise of 0 to 5 % in 467 of the 532 equations where the right functions were among those compared.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from .reduced import Reduced
 from .regression_result import SparseRegressionResult
 
 LITTLE = 0.02  # of what is left: no function matters that explains less
+FULL = 5.0  # the most that the gap behind all functions can be
 ROUNDING = 1e-14  # of |Y|^2: what rounding leaves of an exact fit
 
 
@@ -93,35 +97,39 @@ class Rule:
         if self.criterion != "gap":
             best = self.scores(np.append(rss, np.full(p + 1 - len(rss), rest)), n, p, target)[len(rss) :]
             return not len(best) or best.min() >= scores.min()
+        if 2 * len(rss) > n:
+            return True
         floor = max(self.accuracy[target] ** 2, ROUNDING)
-        drops = drop(rss + floor)
-        most = np.append(largest_after(drops), 0.0)[: len(rss)]
-        most = np.maximum(most, math.log((rss[-1] + floor) / (rest + floor)))
-        least = np.minimum.accumulate(drops)
-        certain = np.append(1.0, least / (most[1:] + nothing(n, p)))
-        return len(drops) > 0 and certain.max() >= least[-1] / nothing(n, p)
+        logs, least = logarithms(rss + floor), math.log(rest + floor)
+        before, after = slopes(logs)
+        beyond = (logs - least) / np.arange(len(logs), 0, -1)  # if one function more explained all that can be
+        known, certain = (before / (most + nothing(n, p)) for most in (after, np.maximum(after, beyond)))
+        known[0] = certain[0] = 1.0
+        best = int(np.argmax(certain))
+        return certain[best] >= max(beyond.min() / nothing(n, p), np.delete(known, best).max(initial=0.0))
 
 
 def gaps(rss: np.ndarray, n: int, p: int) -> np.ndarray:
     """Return gap(k) for k = 0, ..., K; 0 where there are more than half as many columns as samples."""
-    drops = drop(rss)
-    drops = drops[: max((n - 1) // 2, 0)]
+    before, after = slopes(logarithms(rss)[: max((n + 1) // 2, 1)])
     found = np.zeros(len(rss))
+    found[: len(before)] = before / (after + nothing(n, p))
     found[0] = 1.0
-    if len(drops):
-        found[1 : len(drops) + 1] = np.minimum.accumulate(drops) / (largest_after(drops)[1:] + nothing(n, p))
+    found[p:] = np.minimum(found[p:], FULL)
     return found
 
 
-def drop(rss: np.ndarray) -> np.ndarray:
-    """Return what the logarithm of the residual falls by with each column; 0 where no model was found."""
-    logarithms = np.log(rss[np.isfinite(rss)])
-    return np.append(np.maximum(-np.diff(logarithms), 0.0), np.zeros(np.count_nonzero(~np.isfinite(rss))))
+def logarithms(rss: np.ndarray) -> np.ndarray:
+    """Return the logarithms of what is left, which do not rise; where no model was found, that of the last one."""
+    return np.minimum.accumulate(np.log(rss))
 
 
-def largest_after(drops: np.ndarray) -> np.ndarray:
-    """Return the largest drop with more than k columns, for k = 0, ..., K."""
-    return np.append(np.maximum.accumulate(drops[::-1])[::-1], 0.0)
+def slopes(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least mean fall up to each of the values (K + 1,), Inf for the first, and the largest after it."""
+    k = np.arange(len(logs))
+    is_before = k[:, None] < k
+    fall = (logs[:, None] - logs) / np.where(is_before, k - k[:, None], 1)
+    return np.where(is_before, fall, np.inf).min(axis=0), np.where(is_before, fall, 0.0).max(axis=1)
 
 
 def nothing(n: int, p: int) -> float:

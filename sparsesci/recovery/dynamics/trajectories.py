@@ -42,21 +42,26 @@ def trajectories(
     parts = list(x) if is_list else [x]
     if not parts:
         raise ValueError("x is an empty list: at least one trajectory is needed")
-    times = _one_each(t, parts, "t", is_list)
-    rates = _one_each(x_dot, parts, "x_dot", is_list)
-    controls = _one_each(u, parts, "u", is_list)
+    times = one_each(t, parts, "t", is_list)
+    rates = one_each(x_dot, parts, "x_dot", is_list)
+    controls = one_each(u, parts, "u", is_list)
     found: list[Trajectory] = []
     for i, (part, time, rate, control) in enumerate(zip(parts, times, rates, controls, strict=True)):
         found += _trajectory(part, time, rate, control, f"[{i}]" * is_list, nan_policy, is_field)
     if not found:
         raise ValueError("every sample is NaN: nothing is left to fit")
+    for name, values in (("x_dot", rates), ("u", controls)):
+        missing = [i for i, value in enumerate(values) if value is None]
+        if len(missing) not in (0, len(values)):
+            raise ValueError(f"{name}[{missing[0]}] is None: it is needed for all trajectories or for none")
     for name in ("x", "x_dot", "u"):
         widths = {getattr(part, name).shape[-1] for part in found if getattr(part, name) is not None}
         if len(widths) > 1:
             raise ValueError(f"the trajectories of {name} have {sorted(widths)} columns: the same number is needed")
     n, d = sum(part.x.shape[-2] for part in found), found[0].x.shape[-1]
     if n < d:
-        raise ValueError(f"x has {d} states in columns and {n} samples in rows: is it transposed?")
+        field = ", or a field without its last axis, that of its states" * is_field
+        raise ValueError(f"x has {d} states in columns and {n} samples in rows: is it transposed{field}?")
     return found
 
 
@@ -67,15 +72,33 @@ def are_several(x: Any) -> bool:
     return not (x and isinstance(x[0], numbers.Real | list | tuple) and np.ndim(x[0]) < 2)
 
 
+def given_names(feature_names: Any) -> list[str]:
+    """Return names that were given as an option; none of them where they were not."""
+    if isinstance(feature_names, str):
+        raise TypeError(f"feature_names is {feature_names!r}: a list of names is needed")
+    return [] if feature_names is None else [str(name) for name in feature_names]
+
+
+def check_distinct(names: Sequence[str]) -> None:
+    """Raise ValueError where two states or controls have the same name."""
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(f"{name!r} names more than one of the states and controls: {', '.join(names)}")
+
+
 def column_names(x: Any) -> list[str] | None:
     """Return the names of the columns of a frame (pandas, polars, ...), or of the first one of a list of frames."""
     frame = x[0] if isinstance(x, list | tuple) and x else x
     columns = getattr(frame, "columns", None)
-    return None if columns is None else [str(name) for name in columns]
+    if columns is None or all(isinstance(name, numbers.Integral) for name in columns):
+        return None  # pandas numbers columns that have no names
+    return [str(name) for name in columns]
 
 
 def array(x: Any, name: str, *, is_field: bool = False, may_hold_nan: bool = False) -> Any:
     """Return samples as a real floating-point array (n, k), one of (n,) as (n, 1); a field keeps its axes."""
+    if isinstance(x, np.ma.MaskedArray):
+        x = x.astype(np.result_type(x.dtype, np.float32)).filled(np.nan)  # what is masked is missing
     if not xp.is_array(x):
         x = np.asarray(x)
     if xp.is_numpy(x) and x.dtype == object:
@@ -94,7 +117,7 @@ def array(x: Any, name: str, *, is_field: bool = False, may_hold_nan: bool = Fal
     return x
 
 
-def _one_each(value: Any, parts: list, name: str, is_list: bool) -> Sequence:
+def one_each(value: Any, parts: list, name: str, is_list: bool) -> Sequence:
     """Return what belongs to each trajectory: the elements of a list, or the same for all."""
     if is_list and isinstance(value, list | tuple):
         if len(value) != len(parts):

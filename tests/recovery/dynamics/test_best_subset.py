@@ -124,3 +124,20 @@ def test_data_that_are_none_are_refused():
     Theta, Y, _ = problem(7817)
     with pytest.raises(TypeError, match="complex"):
         best_subset(Theta, Y * 1j)
+
+
+def test_functions_that_explain_only_together_are_taken():
+    x = np.array([0.1, 0.1])
+    states = [x] + [x := np.array([1 - 1.4 * x[0] ** 2 + x[1], 0.3 * x[0]]) for _ in range(20)]
+    a, b = np.array(states).T
+    Theta = np.stack([np.ones(21), a, b, a * a, a * b, b * b], axis=1)
+    for n in range(12, 21):  # one function explains a seventh of the next state, and three all of it
+        assert np.array_equal(np.flatnonzero(best_subset(Theta[:n], a[1 : n + 1]).support), [0, 2, 3])
+
+
+def test_all_functions_are_taken_where_fewer_are_much_worse():
+    t = np.linspace(0, 1, 200)
+    Theta = np.stack([np.ones(200), t, t**2], axis=1)
+    error = 1e-3 * np.exp(-5 * t)  # as of a derivative: the more functions, the more of it they explain
+    assert np.array_equal(np.flatnonzero(best_subset(Theta, 1 + error).support), [0])
+    assert best_subset(Theta, 1 - t + t**2 + error).support.all()

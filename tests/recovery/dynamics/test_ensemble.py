@@ -3,6 +3,8 @@
 import functools
 import tracemalloc
 import warnings
+from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from sparsesci.recovery.dynamics import bootstrap
 from sparsesci.recovery.dynamics import samples as samples_page
 from sparsesci.recovery.dynamics.ensemble import ensemble, over_models
 from sparsesci.recovery.dynamics.gram import Gram, as_gram
+from sparsesci.recovery.dynamics.grid_search import grid_search
+from sparsesci.recovery.dynamics.polynomial_library import PolynomialLibrary
 from sparsesci.recovery.dynamics.program import Tape
 from sparsesci.recovery.dynamics.samples import Samples
 from sparsesci.recovery.dynamics.stlsq import stlsq
@@ -74,7 +78,7 @@ def test_any_optimizer_gives_what_the_fast_path_gives(path, library_fraction):
     np.testing.assert_allclose(fast.coef_list, slow.coef_list, rtol=1e-6, atol=1e-6 * abs(slow.coef_list).max())
 
 
-def test_a_singular_library_is_solved_model_by_model():
+def test_models_of_a_singular_library_agree_with_those_found_one_by_one():
     Theta, Y, x = problem(seed=7577)
     Theta = np.concatenate([Theta, Theta[:, :1] - Theta[:, 1:2]], axis=1)
     result = ensemble(functools.partial(stlsq, threshold=0.05, alpha=0.0), n_models=4, rng=7583)(Theta, Y)
@@ -163,6 +167,111 @@ def test_what_a_library_bag_does_not_offer_does_not_count():
         given = result.coef_list[result.offered[:, j], j]
         np.testing.assert_allclose(result.inclusion_probability[j], (given != 0).mean(axis=0))
         np.testing.assert_allclose(result.x[j][x[j] != 0], np.median(given, axis=0)[x[j] != 0])
+
+
+def test_library_bagging_gives_each_model_all_samples_and_a_part_of_the_library():
+    Theta, Y, _ = problem(seed=7793)
+    optimizer = functools.partial(stlsq, threshold=0.2)
+    result = ensemble(optimizer, n_models=6, bagging="none", library_fraction=0.6, rng=7794)(Theta, Y)
+    for model, offered in zip(result.coef_list, result.offered, strict=True):
+        alone = stlsq(Theta[:, offered], Y, threshold=0.2).x
+        np.testing.assert_allclose(model[offered], alone, rtol=1e-9, atol=1e-13)
+    assert (result.offered.sum(axis=1) == 5).all() and len(set(map(bytes, result.offered))) > 1
+
+
+@pytest.mark.parametrize("width", [8, 100])
+def test_models_that_all_have_the_same_samples_share_their_sums(monkeypatch, width):
+    Theta, Y, _ = problem(seed=7817, p=width)
+    name, formed = ("by_products" if width == 8 else "by_updates"), []
+    original = getattr(bootstrap, name)
+    monkeypatch.setattr(
+        bootstrap, name, lambda samples, counts: formed.append(len(counts)) or original(samples, counts)
+    )
+    ensemble(n_models=30, bagging="none", library_fraction=0.5, rng=7818)(Theta, Y)
+    assert formed == [1]
+
+
+def test_a_double_bagged_target_has_the_models_of_its_own_library(lib):
+    Theta, Y, _ = problem(seed=7823, noise=1.5)
+    optimizer = functools.partial(stlsq, threshold=0.3)
+    bag = ensemble(optimizer, n_models=40, bagging="none", library_fraction=0.6, inclusion=0.4, rng=7824)
+    many = ensemble(optimizer, n_models=12, library_bagging=bag, rng=7825)
+    result = many(lib.array(Theta), lib.array(Y))
+    is_kept = bag(Theta, Y).inclusion_probability >= 0.4
+    assert (is_kept[:, 0] != is_kept[:, 1]).any()
+    for k, rng in enumerate(np.random.default_rng(7825).spawn(2)):
+        alone = replace(many, library_bagging=None, rng=rng)(Theta[:, is_kept[:, k]], Y[:, k])
+        models = lib.host(result.coef_list)[:, :, k]
+        assert not models[:, ~is_kept[:, k]].any()
+        np.testing.assert_allclose(models[:, is_kept[:, k]], alone.coef_list, rtol=1e-9, atol=1e-13)
+        np.testing.assert_allclose(lib.host(result.x)[is_kept[:, k], k], alone.x, rtol=1e-9, atol=1e-13)
+
+
+def test_double_bagging_takes_programs_and_trajectories():
+    rng, tape = np.random.default_rng(7829), Tape(2)
+    u, v = tape.inputs
+    program, inputs = tape.program([u, v, u * v, u * u, v * v]), rng.standard_normal((2, 120))
+    Y = np.stack([inputs[0] - inputs[1] ** 2, 2 * inputs[0] * inputs[1]], axis=1) + 0.3 * rng.standard_normal((120, 2))
+    optimizer = functools.partial(stlsq, threshold=0.3)
+    bag = ensemble(optimizer, bagging="none", library_fraction=0.6, rng=7830)
+    many = ensemble(optimizer, n_models=9, bagging="trajectories", library_bagging=bag, rng=7831)
+    parts = {"Y": Y, "lengths": (30, 20, 40, 30)}
+    result = many(Samples(program=program, inputs=inputs, **parts))
+    np.testing.assert_array_equal(result.support.T, [[1, 0, 0, 0, 1], [0, 0, 1, 0, 0]])
+    np.testing.assert_allclose(result.coef_list, many(Samples(Theta=program(inputs).T, **parts)).coef_list, atol=1e-12)
+
+
+def test_library_bagging_finds_the_published_equations_of_lynx_and_hare():
+    # Fasel et al. (2022): u' = .525 u - .411 u v, v' = -.967 v + .586 u v; the bounds are what seeds differ by.
+    path = files("sparsesci.bench") / "data" / "hudson_bay_lynx_hare.csv"
+    _, lynx, hare = np.loadtxt(str(path), delimiter=",", skiprows=3, unpack=True)
+    x = np.stack([hare / hare.std(ddof=1), lynx / lynx.std(ddof=1)], axis=1)
+    x_dot, ends = np.empty_like(x), np.array([-11 / 6, 3, -3 / 2, 1 / 3])
+    x_dot[2:-2] = (x[:-4] - 8 * x[1:-3] + 8 * x[3:-1] - x[4:]) / 12
+    for i in (0, 1):  # one-sided, of the third order
+        x_dot[i], x_dot[-1 - i] = ends @ x[i : i + 4], -ends @ x[::-1][i : i + 4]
+    Theta, one = PolynomialLibrary(3).transform(x), functools.partial(stlsq, threshold=0.19)
+    bag = ensemble(one, n_models=150, bagging="none", library_fraction=0.9, inclusion=0.65, rng=7841)
+    options = {"inclusion": 0.8, "aggregate": "mean", "library_bagging": bag}
+    double = ensemble(one, n_models=1000, **options, rng=7842)(Theta, x_dot)
+    names = PolynomialLibrary(3).names(["u", "v"])
+    found = [{names[j]: row[j] for j in np.flatnonzero(row)} for row in double.coef]
+    assert found[0] == pytest.approx({"u": 0.525, "u v": -0.411}, abs=0.005)
+    assert found[1] == pytest.approx({"v": -0.967, "u v": 0.586}, abs=0.03)
+    single = ensemble(one, n_models=1, bagging="none", library_bagging=bag)(Theta, x_dot)
+    np.testing.assert_array_equal(single.support, double.support)
+
+
+def test_a_median_leaves_out_a_term_whose_sign_most_models_do_not_agree_on():
+    Theta, Y, _ = problem(seed=7853, p=2, d=2)
+    models = np.zeros((100, 2, 2))
+    models[:40, 0, 0], models[40:75, 0, 0], models[:75, 1, 1] = 1.0, -0.8, 1.0
+    gram, offered = as_gram(Theta, Y), np.ones((100, 2), bool)
+    (median, inclusion), (mean, _) = (
+        ensemble(aggregate=name).agreed(gram, models, offered) for name in ("median", "mean")
+    )
+    np.testing.assert_allclose(inclusion, [[0.75, 0], [0, 0.75]])
+    np.testing.assert_allclose(median, [[0, 0], [0, 1]])
+    np.testing.assert_allclose(mean, [[0.12, 0], [0, 0.75]])
+
+
+def test_a_library_bag_that_leaves_nothing_is_a_status():
+    Theta, Y, _ = problem(seed=7867)
+    bag = ensemble(functools.partial(stlsq, threshold=50.0), bagging="none", library_fraction=0.5, rng=7868)
+    with pytest.warns(ConvergenceWarning, match=r"of target 0, 1 nothing is left"):
+        result = ensemble(library_bagging=bag, rng=7869)(Theta, Y)
+    assert result.status is Status.EMPTY and not result.coef_list.any()
+
+
+def test_a_library_bag_is_an_ensemble():
+    with pytest.raises(TypeError, match=r"library_bagging is 0.9: what ensemble\(...\) returns"):
+        ensemble(library_bagging=0.9)
+
+
+def test_a_grid_has_no_library_for_each_target():
+    Theta, Y, _ = problem(seed=7873)
+    with pytest.raises(ValueError, match="library_bagging leaves each target models of its own"):
+        grid_search(Theta, Y, thresholds=[0.1, 0.2], ensemble=ensemble(library_bagging=ensemble()))
 
 
 def test_what_is_in_too_few_models_is_left_out():

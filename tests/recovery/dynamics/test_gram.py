@@ -6,7 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from sparsesci._cpu import pairs
 from sparsesci.recovery.dynamics import samples as samples_page
+from sparsesci.recovery.dynamics.bootstrap import pair_products
 from sparsesci.recovery.dynamics.factors import triangular
 from sparsesci.recovery.dynamics.gram import Gram, as_gram, least_squares
 from sparsesci.recovery.dynamics.program import Tape
@@ -113,6 +115,17 @@ def test_collinear_columns_are_named_in_their_smallest_groups(lib, path):
     assert gram.path == ("qr" if path == "auto" else "gram")
 
 
+def test_dependences_are_those_of_the_columns():
+    t = np.linspace(0, 7, 500)
+    c, s = np.cos(t), np.sin(t)
+    Theta = np.stack([np.ones(500), t, s**2, np.exp(-t), c**2, 3 * t, 0 * t, c**4, s**2 * c**2], axis=1)
+    gram = as_gram(Theta, c)
+    assert gram.dependences.shape == (3, 9) and not gram.dependences[:, 6].any()
+    assert np.linalg.matrix_rank(gram.dependences) == 3
+    np.testing.assert_allclose(Theta / gram.scale @ gram.dependences.T, 0, atol=1e-14)
+    assert as_gram(*problem(seed=7215)).dependences.shape == (0, 9)
+
+
 @pytest.mark.parametrize("path", ["gram", "qr"])
 def test_dependent_columns_share_the_shortest_solution(path):
     rng = np.random.default_rng(7187)
@@ -120,6 +133,14 @@ def test_dependent_columns_share_the_shortest_solution(path):
     Theta = np.stack([a, c, 2 * a], axis=1)
     x = least_squares(as_gram(Theta, 3 * a + c, path=path), np.ones(3, bool))[:, 0]
     np.testing.assert_allclose(x, [1.5, 1.0, 0.75], rtol=1e-9)  # equal parts where all columns have length 1
+
+
+@pytest.mark.parametrize(("p", "rank"), [(30, 10), (57, 37), (60, 50)])
+def test_what_lapack_leaves_behind_the_rank_is_no_pivot(p, rank):
+    rng = np.random.default_rng(7187)
+    Theta = rng.standard_normal((300, rank))
+    gram = as_gram(np.hstack([Theta, Theta @ rng.standard_normal((rank, p - rank))]), Theta[:, 0], path="gram")
+    assert len(gram.collinear) == p - rank
 
 
 def test_an_independent_library_has_no_groups():
@@ -217,6 +238,18 @@ def test_float32_is_summed_in_double_and_kept(lib):
     assert lib.host(gram.give(np.zeros((9, 2)))).dtype == np.float32
 
 
+def test_columns_one_after_the_other_are_not_copied():
+    rng = np.random.default_rng(7289)
+    Theta, Y = np.asfortranarray(rng.standard_normal((100_000, 20))), rng.standard_normal(100_000)
+    assert np.shares_memory(Samples(Theta=Theta, Y=Y).Theta, Theta)
+    tracemalloc.start()
+    gram = as_gram(Theta, Y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e6 < Theta.nbytes / 5
+    np.testing.assert_allclose(gram.G, Theta.T @ Theta, rtol=1e-11, atol=1e-9)
+
+
 def test_data_is_not_changed():
     Theta, Y = problem(seed=7297)
     before = Theta.copy(), Y.copy()
@@ -239,7 +272,7 @@ def test_not_a_number_is_named_in_theta_in_y_and_in_a_program(lib):
     program = tape.program([tape.inputs[0], np.log(tape.inputs[0])])
     X = np.linspace(1, 2, 2000)[None, :]
     X[0, 321] = -1.0
-    with pytest.raises(ValueError, match=r"library at\[321, 1\] is nan"):
+    with pytest.raises(ValueError, match="function 1 of the library is nan at sample 321"):
         as_gram(Samples(program=program, inputs=lib.array(X), Y=lib.array(Y)))
 
 
@@ -300,6 +333,17 @@ def test_fewer_samples_than_functions_are_said_so_and_fitted_exactly():
     scale = np.linalg.norm(Theta, axis=0)
     expected = np.linalg.lstsq(Theta / scale, Y)[0] / scale[:, None]
     np.testing.assert_allclose(least_squares(gram, np.ones(9, bool)), expected, rtol=1e-9)
+
+
+def test_the_products_of_all_pairs_are_those_of_the_reference(lib):
+    Z = np.random.default_rng(7337).standard_normal((7, 33))
+    compiled, reference = np.empty((28, 33)), lib.array(np.empty((28, 33)) + 0.0)
+    pairs.pair_products(Z, compiled)
+    if lib.name != "numpy-readonly":
+        pair_products.reference(lib.array(Z), reference)
+        np.testing.assert_array_equal(compiled, lib.host(reference))
+    i, j = np.triu_indices(7)
+    np.testing.assert_array_equal(compiled, Z[i] * Z[j])
 
 
 def test_the_factor_of_no_chunk_is_zero():

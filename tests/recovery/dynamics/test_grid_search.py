@@ -10,6 +10,7 @@ from sparsesci._lib.result import ConvergenceWarning, Status
 from sparsesci.recovery.dynamics.ensemble import ensemble
 from sparsesci.recovery.dynamics.gram import as_gram
 from sparsesci.recovery.dynamics.grid_search import front, grid_search
+from sparsesci.recovery.dynamics.samples import Samples
 from sparsesci.recovery.dynamics.stlsq import stlsq
 
 mpl.use("Agg")
@@ -79,15 +80,38 @@ def test_relative_grids_do_not_depend_on_units():
     np.testing.assert_array_equal(here.support, there.support)
 
 
-def test_ensembles_share_their_bootstraps():
+@pytest.mark.parametrize("aggregate", ["median", "mean", "refit"])
+def test_ensembles_share_their_bootstraps_and_keep_their_models(aggregate):
     Theta, Y, _ = problem(seed=7841, noise=2.0)
-    members = {"n_models": 15, "rng": 7842, "library_fraction": 0.8}
+    members = {"n_models": 15, "rng": 7842, "library_fraction": 0.8, "aggregate": aggregate}
     result = grid_search(Theta, Y, thresholds=[0.1, 0.3], alphas=[0.0, 5.0], ensemble=ensemble(**members))
     for i in range(4):
         optimizer = functools.partial(stlsq, threshold=result.thresholds[i], alpha=result.alphas[i])
         alone = ensemble(optimizer, **members)(Theta, Y)
         np.testing.assert_allclose(result.models[i], alone.x, rtol=1e-10)
         np.testing.assert_array_equal(result.inclusion_probabilities[i], alone.inclusion_probability)
+        np.testing.assert_allclose(result.coef_lists[i], alone.coef_list, rtol=1e-10)
+        np.testing.assert_array_equal(result.offered, alone.offered)
+
+
+def test_the_sums_of_the_bootstraps_are_found_once(monkeypatch):
+    Theta, Y, _ = problem(seed=7849)
+    chunks, seen = Samples.chunks, []
+    monkeypatch.setattr(Samples, "chunks", lambda *given: seen.append(1) or chunks(*given))
+    counts = []
+    for thresholds in ([0.1], THRESHOLDS):
+        seen.clear()
+        grid_search(Theta, Y, thresholds=thresholds, alphas=[0.0, 1.0], ensemble=ensemble(n_models=7, rng=7850))
+        counts.append(len(seen))
+    assert counts == [2, 2]  # of all samples, and of the bootstraps
+
+
+def test_the_models_of_a_vector_are_vectors(lib):
+    Theta, Y, _ = problem(seed=7852)
+    many = ensemble(n_models=6, rng=7854)
+    result = grid_search(lib.array(Theta), lib.array(Y[:, 0]), thresholds=THRESHOLDS, ensemble=many)
+    assert lib.host(result.coef_lists).shape == (7, 6, 10) and lib.host(result.offered).shape == (6, 10)
+    assert grid_search(Theta, Y, thresholds=THRESHOLDS).coef_lists is None
 
 
 def test_more_coefficients_than_samples_can_tell_are_not_chosen():
@@ -124,3 +148,9 @@ def test_grids_that_make_no_sense_are_refused(options, message):
     Theta, Y, _ = problem(seed=7877)
     with pytest.raises(ValueError, match=message):
         grid_search(Theta, Y, **options)
+
+
+def test_an_ensemble_that_is_none_is_refused():
+    rng = np.random.default_rng(5039)
+    with pytest.raises(TypeError, match="ensemble is 3"):
+        grid_search(rng.standard_normal((30, 2)), rng.standard_normal(30), thresholds=[0.1], ensemble=3)

@@ -181,7 +181,7 @@ def test_a_policy_never_sees_what_is_not_finite():
         assert np.isfinite(x).all()
         return np.exp(50 * np.ones((len(x), 1)))
 
-    with pytest.warns(ConvergenceWarning, match="it ended early, after t = 0"):
+    with pytest.warns(ConvergenceWarning, match="the trajectory ended early, after t = 0"):
         rollout(program, coef, [0.5, 1], 10, u=policy, project=unchanged)
 
 
@@ -208,6 +208,7 @@ def test_without_a_bound_only_what_is_not_finite_ends_a_trajectory():
     ({"u": np.full((8, 1), np.nan)}, ValueError, "u.0, 0, 0. is nan"),
     ({"u": np.ones((8, 1), complex)}, TypeError, "u is complex"),
     ({"u": lambda x: np.ones((1, 3))}, ValueError, r"u\(x\) has shape \(1, 3\) for x \(3, 2\): \(3, 1\) is needed"),
+    ({"project": 3}, TypeError, "project is 3: a function"),
     ({"project": lambda x: x[0]}, ValueError, r"project\(x\) has shape \(2,\)"),
     ({"n_steps": -1}, ValueError, "n_steps is -1"),
     ({"n_steps": 2.5}, TypeError, "n_steps is 2.5"),

@@ -378,9 +378,18 @@ def test_a_trajectory_that_takes_too_many_steps_ends_with_advice(integrator):
     (x,) = tape.inputs
     program = tape.program([x, tape.constant(1.0)]) if integrator != "lsoda" else tape.program([np.cos(100 * x), x**0])
     coef = [[-1.0, 1.0]] if integrator != "lsoda" else [[1.0, 1.5]]
-    with pytest.warns(ConvergenceWarning, match="it ended early, after t = 1e-06; max_steps is used up.*lsoda"):
+    with pytest.warns(ConvergenceWarning, match="ended early, after t = 1e-06; max_steps is used up") as caught:
         result = simulate(program, coef, [0.5], t, integrator=integrator, max_steps=200)
     assert result.status is Status.MAX_STEPS and result.nit <= 205 and result.valid.tolist() == [True, True, False]
+    assert ("use integrator='lsoda'" in str(caught[0].message)) == (integrator != "lsoda")  # which has been used
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+def test_a_start_next_to_the_bound_is_no_endless_loop(integrator):
+    tape = Tape(1)
+    with pytest.warns(ConvergenceWarning, match="left the bound"):  # SciPy's first step is not a number there
+        result = simulate(tape.program(tape.inputs), [[1.0]], [0.999], [0, 1, 2], integrator=integrator, bound=1.0)
+    assert result.status is Status.BLEW_UP and result.valid.tolist() == [True, False, False]
 
 
 def test_lsoda_does_not_go_on_for_ever_from_time_to_time():

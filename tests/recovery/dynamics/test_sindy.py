@@ -2,15 +2,18 @@
 
 import pickle
 from functools import partial
+from importlib import resources
 
 import numpy as np
 import pytest
 
+from sparsesci._lib.result import NotFittedError
 from sparsesci.bench.chaotic_systems import SYSTEMS
 from sparsesci.recovery import (
     ControlAffineLibrary,
     CustomLibrary,
     FourierLibrary,
+    LibraryRegressor,
     PDELibrary,
     PolynomialLibrary,
     SINDy,
@@ -50,11 +53,25 @@ def test_the_equations_of_lorenz_are_found_with_the_defaults(model):
     assert np.allclose(model.coef_, TRUE, rtol=5e-3)
 
 
+def test_lynx_and_hare_are_lotka_and_volterra_with_the_defaults():
+    path = resources.files("sparsesci.bench") / "data" / "hudson_bay_lynx_hare.csv"
+    lynx, hare = np.loadtxt(str(path), delimiter=",", skiprows=3)[:, 1:].T  # one sample a year
+    x = np.stack([hare, lynx], axis=1)
+    model = SINDy(feature_names=["hare", "lynx"]).fit(x / x.std(axis=0))
+    assert model.equations(1) == ["0.6 hare - 0.4 hare lynx", "-0.9 lynx + 0.5 hare lynx"]
+
+
 def test_equations_read_like_a_paper(model):
     first, second, third = model.equations(1)
     assert first == "-10.0 x0 + 10.0 x1"
     assert second == "28.0 x0 - 1.0 x1 - 1.0 x0 x2"
     assert third == "-2.7 x2 + 1.0 x0 x1"
+
+
+@pytest.mark.parametrize("precision", [-1, 2.5, "a"])
+def test_the_precision_is_an_integer(model, precision):
+    with pytest.raises((TypeError, ValueError), match="precision is"):
+        model.equations(precision)
 
 
 def test_print_names_the_left_sides(model, capsys):
@@ -119,6 +136,29 @@ def test_a_stream_of_other_states_is_refused():
         model.partial_fit(x[:, :1], x_dot=x_dot[:, :1])
 
 
+@pytest.mark.parametrize("change", [{"discrete": True}, {"library": PolynomialLibrary(2, include_bias=False)}])
+def test_a_stream_is_of_one_model(change):
+    x, x_dot, _ = exact(seed=108)
+    model = SINDy().partial_fit(x, x_dot=x_dot)
+    with pytest.raises(ValueError, match="has changed within a stream: call fit"):
+        model.set_params(**change).partial_fit(x, x_dot=x_dot)
+
+
+def test_a_stream_that_cannot_be_fitted_is_not_kept():
+    x, x_dot, _ = exact(seed=109)
+    model = SINDy().partial_fit(x, x_dot=x_dot).set_params(optimizer=ensemble())
+    with pytest.raises(TypeError, match="bootstraps are drawn from samples"):
+        model.partial_fit(x, x_dot=x_dot)
+    assert model.set_params(optimizer=None).partial_fit(x, x_dot=x_dot).result_.n_samples == 400
+
+
+@pytest.mark.parametrize("bounds", [([0, 0], 1), (0, np.ones(3)), ("a", 1), (0, None)])
+def test_bounds_are_one_number_a_target(bounds):
+    x, _, _ = exact(seed=110)
+    with pytest.raises((TypeError, ValueError), match="bounds is"):
+        LibraryRegressor(bounds=bounds).fit(x, x[:, 0])
+
+
 def test_an_optimizer_takes_a_gram_as_well_as_rows():
     x, x_dot, _ = exact(seed=81)
     gram = as_gram(PolynomialLibrary(2).transform(x), x_dot)
@@ -137,6 +177,19 @@ def test_predictions_of_a_list_are_a_list(model, lorenz):
     assert predicted[0].shape == (5, 3)
 
 
+@pytest.mark.parametrize(("controls", "message"), [
+    (np.ones((5, 1)), "u must be a list too"),
+    ([np.ones((5, 1))], "u is a list of 1 and x one of 2"),
+    (None, "fitted with 1 controls: pass u"),
+])  # fmt: skip
+def test_predictions_of_a_list_need_controls_for_each(controls, message):
+    x, x_dot, _ = exact(seed=111)
+    model = SINDy(PolynomialLibrary(1)).fit(x, x_dot=x_dot, u=x[:, :1] ** 2)
+    assert len(model.predict([x[:5], x[:3]], [x[:5, :1], x[:3, :1]])) == 2
+    with pytest.raises(ValueError, match=message):
+        model.predict([x[:5], x[5:10]], controls)
+
+
 def test_states_that_are_typed_in_are_samples(model):
     assert model.predict([[1.0, 2.0, 3.0], [4, 5, 6]]).shape == (2, 3)
 
@@ -144,6 +197,23 @@ def test_states_that_are_typed_in_are_samples(model):
 def test_predict_refuses_another_number_of_states(model):
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\): \(n, 3\) is needed"):
         model.predict(np.ones((4, 2)))
+
+
+def test_one_sample_is_a_row(model):
+    with pytest.raises(ValueError, match=r"x has shape \(3,\): \(n, 3\) is needed"):
+        model.predict(np.ones(3))
+
+
+def test_print_before_fit_says_so():
+    with pytest.raises(NotFittedError, match="call fit first"):
+        SINDy().print()
+
+
+def test_score_of_other_states_is_refused():
+    x, x_dot, _ = exact(seed=107)
+    model = SINDy().fit(x, x_dot=x_dot, u=x[:, :1])
+    with pytest.raises(ValueError, match="3 states and 0 controls, and 2 and 1 in fit"):
+        model.score(np.hstack([x, x[:, :1]]), x_dot=x_dot)
 
 
 def test_predict_before_fit_says_so():
@@ -182,6 +252,12 @@ def test_members_of_an_ensemble_simulate_at_once(lorenz):
     assert model.predict(starts, members=True).shape == (5, 2, 3)
     assert model.predict_variance(starts).shape == (2, 3)
     assert model.result_.inclusion_probability.shape == (10, 3)
+
+
+def test_the_variance_of_a_list_is_a_list(lorenz):
+    model = SINDy(optimizer=ensemble(partial(stlsq, threshold=0.3), n_models=5, rng=112)).fit(*lorenz)
+    one, other = model.predict_variance(lorenz[0][:2])
+    assert np.array_equal(one, model.predict_variance(lorenz[0][0])) and other.shape == lorenz[0][1].shape
 
 
 def test_members_without_an_ensemble_are_refused(model):
@@ -273,6 +349,34 @@ def test_transposed_data_are_refused_before_any_work():
         SINDy().fit(np.random.default_rng(96).standard_normal((3, 500)), 0.1)
 
 
+def test_libraries_that_are_too_large_are_refused_before_any_work():
+    def derivative(x, t):
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="250 states give 31626 functions"):
+        SINDy(differentiation=derivative).fit(np.random.default_rng(104).standard_normal((300, 250)), 0.1)
+
+
+@pytest.mark.parametrize(("option", "error", "message"), [
+    ({"library": 3}, TypeError, "library is 3"),
+    ({"library": PolynomialLibrary}, TypeError, "library is .*an instance"),
+    ({"optimizer": "stlsq"}, TypeError, "optimizer is 'stlsq'"),
+    ({"optimizer": lambda samples: None}, TypeError, "the optimizer returned None"),
+    ({"differentiation": "kalman"}, TypeError, "differentiation is 'kalman'"),
+    ({"differentiation": lambda x, t: x[1:]}, ValueError, r"x_dot of shape \(29, 2\).*\(30, 2\) is needed"),
+    ({"feature_names": "xy"}, TypeError, "feature_names is 'xy'"),
+    ({"feature_names": ["x", "x"]}, ValueError, "'x' names more than one"),
+])  # fmt: skip
+def test_options_that_are_none_are_named(option, error, message):
+    with pytest.raises(error, match=message):
+        SINDy(**option).fit(np.random.default_rng(105).standard_normal((30, 2)), 0.1)
+
+
+def test_names_may_come_in_an_array():
+    x, x_dot, _ = exact(seed=106)
+    assert SINDy(feature_names=np.array(["a", "b"])).fit(x, x_dot=x_dot).feature_names_ == ["a", "b"]
+
+
 def test_fewer_samples_than_functions_warn():
     x, x_dot, _ = exact(4, seed=97)
     with pytest.warns(UserWarning, match="4 samples of 6 functions"):
@@ -304,6 +408,17 @@ def test_nan_rows_are_omitted_where_that_is_asked_for(lorenz):
     model = SINDy().fit(holes, step, nan_policy="omit")
     assert model.result_.n_samples == 5 * 600 - 1
     assert np.array_equal(model.coef_ != 0, TRUE != 0)
+
+
+def test_pieces_between_nan_that_are_too_short_are_left_out(lorenz):
+    x = lorenz[0][0].copy()
+    x[[100, 102, 103, 300]] = np.nan  # one sample alone: no derivative
+    with pytest.warns(UserWarning, match="1 of 4 pieces .* 1 of 596 samples"):
+        model = SINDy().fit(x, lorenz[1], nan_policy="omit")
+    assert model.result_.n_samples == 595
+    x[::3] = np.nan
+    with pytest.raises(ValueError, match="cannot be differentiated"):
+        SINDy().fit(x, lorenz[1], nan_policy="omit")
 
 
 class Frame:
@@ -340,6 +455,18 @@ def test_a_library_that_is_changed_later_does_not_change_a_fitted_model():
     model = SINDy(PolynomialLibrary(1)).fit(x, x_dot=x_dot)
     model.set_params(library=PolynomialLibrary(3))
     assert np.allclose(model.predict(x), x @ A.T)
+
+
+def test_scikit_learn_clones_and_searches():
+    pytest.importorskip("sklearn")
+    from sklearn.base import clone
+    from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+    t = np.linspace(0, 30, 300)
+    x, choice = np.stack([np.sin(t), np.cos(t)], axis=1), {"library": [PolynomialLibrary(1), PolynomialLibrary(2)]}
+    assert GridSearchCV(clone(SINDy()), choice, cv=TimeSeriesSplit(3)).fit(x).best_score_ > 0.9
+    search = GridSearchCV(LibraryRegressor(), choice, cv=3).fit(x, x[:, 0] * x[:, 1])
+    assert search.best_params_ == {"library": PolynomialLibrary(2)}
 
 
 def test_options_are_kept_by_name():
@@ -399,6 +526,17 @@ def test_a_field_is_not_simulated_as_a_state():
     model = SINDy(PDELibrary(spatial_grid=x, derivative_order=2)).fit(u, t)
     with pytest.raises(ValueError, match="discretise it in space"):
         model.simulate(u[:, 0, 0], t)
+
+
+def test_weak_forms_and_fields_are_not_discrete():
+    with pytest.raises(ValueError, match="no steps: leave discrete"):
+        SINDy(WeakLibrary(PolynomialLibrary(1)), discrete=True).fit(np.random.default_rng(113).standard_normal((60, 1)))
+
+
+def test_a_field_needs_an_axis_of_its_states():
+    library = PDELibrary(spatial_grid=np.arange(50.0), derivative_order=2)
+    with pytest.raises(ValueError, match="transposed, or a field without its last axis"):
+        SINDy(library).fit(np.random.default_rng(114).standard_normal((50, 60)), 0.1)
 
 
 def test_a_weak_model_of_trajectories_is_simulated():

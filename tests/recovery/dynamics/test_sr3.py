@@ -188,3 +188,26 @@ def test_data_that_are_none_are_refused():
         sr3(Theta, Y * 1j)
     with pytest.raises(ValueError, match="Y is missing"):
         sr3(Theta)
+
+
+def test_constraints_hold_from_the_first_step_however_small_nu_is():
+    rng = np.random.default_rng(4919)
+    Theta = rng.standard_normal((300, 4))
+    x = np.zeros((4, 2))
+    x[1], x[2] = [0.3, -0.3], [1.0, 0.0]
+    Y = Theta @ x + 0.01 * rng.standard_normal((300, 2))
+    C = np.zeros((1, 8))
+    C[0, [1, 5]] = 1.0  # x[1, 0] = -x[1, 1]
+    result = sr3(Theta, Y, threshold=0.2, nu=1e-6, constraints=(C, np.zeros(1)))
+    assert np.array_equal(result.x != 0, x != 0)
+    assert np.allclose(result.x, x, atol=0.01)
+
+
+def test_what_constraints_forbid_is_no_term():
+    rng = np.random.default_rng(4931)
+    Theta = rng.standard_normal((200, 3))
+    Y = Theta @ np.array([[1.0, 0.5], [0.5, 1.0], [0.4, 0.4]]) + 0.1 * rng.standard_normal((200, 2))
+    C = np.zeros((2, 6))
+    C[0, 2] = C[1, 5] = 1.0  # no third function in either target
+    result = sr3(Theta, Y, threshold=0.01, constraints=(C, np.zeros(2)))
+    assert np.array_equal(result.support, [[True, True], [True, True], [False, False]])

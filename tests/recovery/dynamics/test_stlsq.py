@@ -1,14 +1,19 @@
 """Sequentially thresholded least squares: answers, PySINDy's included, its two paths, and what becomes of bad input."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from sparsesci._cpu import active_sets
 from sparsesci._lib.result import ConvergenceWarning, Status
+from sparsesci.recovery.dynamics import bootstrap
 from sparsesci.recovery.dynamics import stlsq as page
+from sparsesci.recovery.dynamics.ensemble import ensemble
 from sparsesci.recovery.dynamics.factors import rounding
-from sparsesci.recovery.dynamics.gram import as_gram
+from sparsesci.recovery.dynamics.gram import as_gram, least_squares
 from sparsesci.recovery.dynamics.program import Tape
+from sparsesci.recovery.dynamics.refinement import doubts
 from sparsesci.recovery.dynamics.samples import Samples
 from sparsesci.recovery.dynamics.stlsq import NOT_SETTLED, SETTLED, SINGULAR, stlsq, thresholded
 
@@ -216,17 +221,28 @@ def test_fewer_samples_than_functions_are_said_so():
 # --- the compiled steps ----------------------------------------------------------------------------------------------
 
 
-def jobs(*, seed, p=11, d=2):
-    """Return the arguments of `thresholded` for ten jobs on three Gram matrices, one of them singular."""
+def jobs(*, seed, p=11, d=2, is_known=False):
+    """Return the arguments of `thresholded` for ten jobs on three Gram matrices, one of them singular.
+
+    All three are where it is known of which functions: two groups, which share a function.
+    """
     rng = np.random.default_rng(seed)
     Theta, Y = rng.standard_normal((3, 60, p)), rng.standard_normal((3, 60, d))
     Theta[2, :, 4] = Theta[2, :, 5]
+    dependences = np.zeros((0, p))
+    if is_known:
+        Theta[:, :, 4] = Theta[:, :, 5]
+        Theta[:, :, 8] = Theta[:, :, 5] - 0.5 * Theta[:, :, 1]
+        dependences = np.zeros((2, p))
+        dependences[0, [4, 5]], dependences[1, [1, 5, 8]] = [1, -1], [-0.5, 1, -1]
     C, rhs = np.swapaxes(Theta, 1, 2) @ Theta, np.swapaxes(Theta, 1, 2) @ Y
     which, alphas = np.array([0, 0, 0, 1, 1, 1, 2, 2, 0, 1]), np.array([0, 0, 1, 1, 0, 0, 0, 1, 0, 0.0])
     levels = np.array([0, 0.1, 0.1, 0.05, 0.1, 0.2, 0.1, 0.1, 9, 0.1])
     allowed = np.ones((10, p), bool)
     allowed[9, ::3] = False
-    return C, rhs, which, alphas, rng.uniform(0.5, 2, p), levels, rng.uniform(0.5, 2, (p, d)), allowed
+    allowed[5, 5] = False  # of the two groups a third one is left, of 1, 4, 8
+    sums = C, rhs, dependences, np.full(d, 8.0), np.zeros(p)
+    return *sums, which, alphas, rng.uniform(0.5, 2, p), levels, rng.uniform(0.5, 2, (p, d)), allowed
 
 
 def run(function, arguments, *, unbias, maxiter, convert=np.asarray):
@@ -240,8 +256,9 @@ def run(function, arguments, *, unbias, maxiter, convert=np.asarray):
 
 @pytest.mark.parametrize("maxiter", [1, 2, 20])
 @pytest.mark.parametrize("unbias", [True, False])
-def test_the_compiled_steps_repeat_the_reference(lib, unbias, maxiter):
-    arguments = jobs(seed=7547)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_compiled_steps_repeat_the_reference(lib, unbias, maxiter, is_known):
+    arguments = jobs(seed=7547, is_known=is_known)
     compiled = run(active_sets.thresholded, arguments, unbias=unbias, maxiter=maxiter)
     reference = run(thresholded.reference, arguments, unbias=unbias, maxiter=maxiter,
                     convert=lambda x: lib.array(x) if lib.name == "strict" else x)  # fmt: skip
@@ -249,15 +266,76 @@ def test_the_compiled_steps_repeat_the_reference(lib, unbias, maxiter):
     np.testing.assert_allclose(compiled[0], host[0], rtol=1e-9, atol=1e-13)
     np.testing.assert_array_equal(compiled[2], host[2])
     np.testing.assert_array_equal(compiled[1][compiled[2] != SINGULAR], host[1][host[2] != SINGULAR])
-    assert (compiled[2][6] == SINGULAR).all() and (compiled[2][7] == SETTLED).any() == (maxiter > 1)
-    assert ((compiled[2] == NOT_SETTLED).any()) == (maxiter < 20)
+    assert (compiled[2] == SINGULAR).any() == (not is_known)
+    assert (compiled[2][6] == SINGULAR).all() == (not is_known) and (compiled[2][7] == SETTLED).any() == (maxiter > 1)
+    assert (compiled[2] == NOT_SETTLED).any() == (maxiter < (2 if is_known else 20))
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3, 1e-2])
+def test_what_is_too_near_to_its_threshold_is_left_to_others(lib, size):
+    arguments = list(jobs(seed=7548, is_known=True))
+    plain = run(active_sets.thresholded, arguments, unbias=True, maxiter=20)
+    arguments[4] = size * np.linspace(0, 1, 11)
+    compiled = run(active_sets.thresholded, arguments, unbias=True, maxiter=20)
+    reference = run(thresholded.reference, arguments, unbias=True, maxiter=20,
+                    convert=lambda x: lib.array(x) if lib.name == "strict" else x)  # fmt: skip
+    np.testing.assert_array_equal(compiled[2], lib.host(reference[2]) if lib.name == "strict" else reference[2])
+    sure = compiled[2] != SINGULAR
+    assert sure.any() and sure.all() == (size == 0)
+    np.testing.assert_array_equal(np.swapaxes(compiled[0], 1, 2)[sure], np.swapaxes(plain[0], 1, 2)[sure])
+
+
+def test_known_dependences_give_the_shortest_solutions():
+    C, rhs, *others = jobs(seed=7549, is_known=True)
+    others[6] = 0 * others[6]  # thresholds
+    x, _, flags = run(active_sets.thresholded, (C, rhs, *others), unbias=True, maxiter=20)
+    assert (flags == SETTLED).all()
+    dependent = 0
+    for job, G in enumerate(others[3]):
+        for k in range(2):
+            S, scale = np.flatnonzero(x[job, :, k]), np.sqrt(np.diagonal(C[G]))
+            scaled = C[G][np.ix_(S, S)] / np.outer(scale[S], scale[S])
+            expected = np.linalg.pinv(scaled, rcond=1e-10, hermitian=True) @ (rhs[G, S, k] / scale[S]) / scale[S]
+            np.testing.assert_allclose(x[job, S, k], expected, rtol=1e-11, atol=1e-14)
+            dependent += len(S) > 0 and np.linalg.cond(scaled) > 1e12
+    assert dependent == 20
 
 
 def test_the_same_words_mean_the_same():
     assert (active_sets.SETTLED, active_sets.NOT_SETTLED, active_sets.SINGULAR) == (SETTLED, NOT_SETTLED, SINGULAR)
+    assert active_sets.NEGLIGIBLE == page.NEGLIGIBLE
 
 
-# --- refinement ------------------------------------------------------------------------------------------------------
+def trigonometric(n=2000, *, seed):
+    """Return functions of an angle and of a number, of which two are dependent on others, and targets of noise."""
+    rng = np.random.default_rng(seed)
+    angle, u = rng.uniform(0, 6, n), 100 * rng.standard_normal(n)
+    c, s = np.cos(angle), np.sin(angle)
+    Theta = np.stack([np.ones(n), c, s, c * c, c * s, s * s, u, u * c, u * s, u * c * c, u * s * s], axis=1)
+    return Theta, np.stack([1 + 2 * c * s - u * s * s, 3 * c], axis=1) + rng.standard_normal((n, 2))
+
+
+@pytest.mark.parametrize("library_fraction", [0.8, 1.0])
+def test_bootstraps_of_dependent_functions_are_the_shortest_of_their_rows_without_a_pass_of_their_own(
+    library_fraction, monkeypatch
+):
+    Theta, Y = trigonometric(seed=7559)
+    many = ensemble(partial(stlsq, threshold=0.0), n_models=12, library_fraction=library_fraction, rng=7560)
+    counts = list(many.draws(Samples(Theta=Theta, Y=Y), as_gram(Theta, Y))[1])
+    monkeypatch.setattr(bootstrap, "on_qr_path", None)  # nobody calls it
+    result = many(Theta, Y)
+    assert result.collinear == ((0, 3, 5), (6, 9, 10)) and result.path == "qr"
+    n_dependent = 0
+    for x, offered, count in zip(result.coef_list, result.offered, counts, strict=True):
+        rows = np.repeat(np.arange(len(Theta)), count)
+        scale = np.linalg.norm(Theta[rows][:, offered], axis=0)
+        expected, _, rank, _ = np.linalg.lstsq(Theta[rows][:, offered] / scale, Y[rows], rcond=1e-12)
+        n_dependent += rank < offered.sum()
+        np.testing.assert_allclose(x[offered] * scale[:, None], expected, rtol=1e-9, atol=1e-12 * abs(expected).max())
+    assert n_dependent >= 6
+
+
+# --- ill-conditioned libraries --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["program", "array"])
@@ -277,3 +355,43 @@ def test_an_ill_conditioned_support_is_refined_with_the_samples(lib, kind):
     np.testing.assert_allclose(lib.host(result.x)[:3], expected, rtol=1e-7)
     errors = [abs(lib.host(r.x)[:3] / expected - 1).max() for r in (from_sums, result)]
     assert errors[0] > 20 * errors[1]
+
+
+def shifted(n=3000, *, seed, noise=1e-6):
+    """Return powers 0 to 3 of numbers far from 0 and one more function, as a program, and twice this one with noise."""
+    rng = np.random.default_rng(seed)
+    X = np.stack([rng.uniform(6.4, 6.8, n), rng.standard_normal(n)])
+    tape = Tape(2)
+    t, other = tape.inputs
+    program = tape.program([tape.constant(1.0), t, t**2, t**3, other])
+    return Samples(program=program, inputs=X, Y=2 * X[1] + noise * rng.standard_normal(n))
+
+
+def test_sums_do_where_no_decision_is_near_and_what_is_left_is_conditioned_better():
+    samples = shifted(seed=7772)
+    by_qr = stlsq(as_gram(samples), threshold=0.5)
+    assert by_qr.path == "qr" and 1e6 < by_qr.condition < 1e7
+    result = stlsq(samples, threshold=0.5)
+    assert result.path == "gram" and result.condition > 1e6
+    np.testing.assert_array_equal(np.flatnonzero(result.x), [4])
+    np.testing.assert_allclose(result.x, by_qr.x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["near", "all", "ridge"])
+def test_sums_do_not_where_rounding_could_decide_or_the_model_is_ill_conditioned(kind):
+    samples = shifted(seed=7778)
+    nearly = stlsq(as_gram(samples), threshold=0.0).x[4] * (1 - 1e-9)
+    options = {"near": {"threshold": nearly}, "all": {"threshold": 0.0}}
+    options["ridge"] = {"threshold": 0.5, "alpha": 1e-9, "unbias": False}
+    result = stlsq(samples, **options[kind])
+    assert result.path == "qr"
+    np.testing.assert_array_equal(result.x, stlsq(as_gram(samples), **options[kind]).x)
+
+
+def test_doubts_are_larger_than_the_errors_of_sums():
+    samples = shifted(seed=7780, noise=1.0)
+    gram, everything = as_gram(samples, path="gram"), np.ones(5, bool)
+    exact = least_squares(as_gram(samples), everything)
+    errors = abs(least_squares(gram, everything) - exact)[:, 0] * gram.scale
+    length = np.hypot(np.linalg.norm(exact[:, 0] * gram.scale), np.sqrt(gram.yy[0]))
+    assert (errors < doubts(gram) * length).all() and (errors[:4] > 1e-4 * doubts(gram)[:4] * length).all()

@@ -67,6 +67,12 @@ def test_controls_of_a_list_of_trajectories_are_a_list():
         trajectories([waves(5), waves(5)], u=waves(5, 1))
 
 
+def test_all_trajectories_have_controls_or_none():
+    x = np.ones((5, 1))
+    with pytest.raises(ValueError, match=r"u\[1\] is None"):
+        trajectories([x, x], u=[x, None])
+
+
 def test_a_trajectory_of_a_list_is_named_by_its_number():
     with pytest.raises(ValueError, match=r"x_dot\[1\] has 3 samples and x\[1\] 4"):
         trajectories([waves(5), waves(4)], x_dot=[waves(5), waves(3)])
@@ -92,6 +98,15 @@ def test_omitted_nan_rows_cut_a_trajectory_in_pieces():
     assert np.array_equal(second.x, x[5:])
     assert np.array_equal(second.u[:, 0], [5, 6, 7, 8])
     assert second.t[0] == pytest.approx(0.5)
+
+
+def test_what_is_masked_is_missing():
+    x = np.ma.masked_greater(np.arange(12.0).reshape(6, 2), 10.5)
+    with pytest.raises(ValueError, match=r"x\[5, 1\] is nan"):
+        trajectories(x)
+    (part,) = trajectories(x, nan_policy="omit")
+    assert part.x.shape == (5, 2)
+    assert trajectories(np.ma.masked_array([[1, 2], [3, 4]]))[0].x.dtype == float
 
 
 def test_nothing_but_nan_is_refused():
@@ -160,6 +175,13 @@ def test_columns_of_a_frame_give_names():
     assert column_names(frame) == column_names([frame]) == ["hare", "lynx"]
     (part,) = trajectories(frame)
     assert np.array_equal(part.x, frame.values)
+
+
+def test_columns_that_are_numbered_have_no_names():
+    class Frame:
+        columns = (0, 1)  # as pandas numbers those of an array: "1" is the name of the constant
+
+    assert column_names(Frame()) is None
 
 
 def test_arrays_have_no_names():

@@ -1,7 +1,7 @@
 """Derivatives of samples, with and without noise: functions ``(x, t) -> x_dot``; `automatic` returns x and x_dot.
 
 Samples lie along the first axis of x, or along ``axis``; t is the step between two of them, or an array of times. What
-a method needs beyond that are keywords, and `functools.partial` sets them for who calls with (x, t) alone, as SINDy
+a method needs beyond that are keywords, and ``functools.partial`` sets them for who calls with (x, t) alone, as SINDy
 does: ``SINDy(differentiation=partial(savitzky_golay, window=31))``.
 
 =================================  ==========================  ====================  ===============================

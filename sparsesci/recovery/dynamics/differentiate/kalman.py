@@ -243,6 +243,24 @@ def learn(rows: np.ndarray, steps: np.ndarray, is_uniform: bool, order: int) -> 
     return learned
 
 
+def surprises(found: Samples, order: int, windows: np.ndarray, first: int) -> np.ndarray:
+    """Return -2 log likelihood of the samples from ``first`` on, given those before: one number for each series.
+
+    So what smoothers of different orders, up to ``first``, say of the same samples can be compared.
+    """
+    rows, steps = found.columns(), found.steps
+    rows -= rows[:, :1]
+    rows /= np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(float).tiny)
+    model, n, out = model_of(steps, found.is_uniform, order)[1:], found.n - first, np.empty(len(rows))
+    for j, y in enumerate(rows[..., None]):
+        (whole, begin), (logs, first_logs) = zip(
+            *(innovations(y[:k].copy(), steps[: k - 1], *model, windows[j] ** (2 * order)) for k in (found.n, first)),
+            strict=True,
+        )
+        out[j] = n * math.log(max((whole[0] - begin[0]) / n, np.finfo(float).tiny)) + logs - first_logs
+    return out
+
+
 def golden_section(function: Callable, low: float, high: float) -> tuple[float, float]:
     """Return where, between two places, a function is least, to within `ACCURACY`, and how large it is there."""
     inner = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]

@@ -18,7 +18,7 @@ def smoothed(x: Any, t: Any = 1.0, method: Callable = automatic) -> tuple[Any, A
     t : float or array (n,)
         Step or times.
     method : callable
-        ``method(x, t) -> x_dot``: any function, one of this package, or a `functools.partial` of one.
+        ``method(x, t) -> x_dot``: any function, one of this package, or a ``functools.partial`` of one.
         By default `automatic`.
 
     Returns

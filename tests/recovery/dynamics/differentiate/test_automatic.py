@@ -60,3 +60,20 @@ def test_it_chooses_alike_in_any_units(lorenz, scale):
     t, x, _ = lorenz
     noisy = x + 0.01 * np.random.default_rng(5519).standard_normal(x.shape)
     np.testing.assert_allclose(automatic(scale * noisy, t)[1] / scale, automatic(noisy, t)[1], atol=1e-6)
+
+
+def test_few_samples_of_sharp_peaks_are_not_smoothed_away():
+    rng = np.random.default_rng(9127)
+    t = np.arange(21.0)
+    peaks = np.exp(3 * np.sin(2 * np.pi * t / 10)) / 5
+    rate = 0.6 * np.pi * np.cos(2 * np.pi * t / 10) * peaks
+    noisy = peaks + 0.05 * rng.standard_normal(21)
+    smoothed, x_dot = automatic(noisy, t)
+    assert np.abs(smoothed - noisy).max() < 0.3
+    assert np.linalg.norm(x_dot - rate) < 0.7 * np.linalg.norm(kalman(noisy, t, order=5) - rate)
+
+
+def test_of_many_samples_the_smoother_has_the_highest_order():
+    t = np.linspace(0, 20, 300)
+    noisy = np.sin(t) + 0.01 * np.random.default_rng(9133).standard_normal(300)
+    assert np.array_equal(automatic(noisy, t)[1], kalman(noisy, t, order=5))

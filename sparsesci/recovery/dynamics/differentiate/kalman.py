@@ -68,10 +68,10 @@ def kalman(
     Notes
     -----
     There is no prior on where x starts: polynomials of degree below ``order`` are reproduced exactly. The likelihood is
-    that of all samples given the first ``order`` of them, maximised over the smoothing time by parabolas from the best of
-    10 between a tenth of a step and half the series; of more than 8192 samples eight stretches of 1024 are looked at.
-    With noise, errors are those of the best smoothing time within a factor of 1.4 or so (order 3: of 2, order 2: of 5),
-    and about twice as large in the last few smoothing times at either end.
+    that of all samples given the first ``order`` of them, maximised over the smoothing time by parabolas from the best
+    of 10 between a tenth of a step and half the series; of more than 8192 samples eight stretches of 1024 are looked
+    at. With noise, errors are those of the best smoothing time within a factor of 1.4 or so (order 3: of 2, order 2: of
+    5), and about twice as large in the last few smoothing times at either end.
 
     Without noise the error is ``O(h^(2 order - 1))`` inside, but at the ends, where nothing tells the higher
     derivatives, ``O(h^(order - 1))``; both are of the order of rounding if x is a polynomial of low degree.

@@ -82,8 +82,8 @@ class WeakLibrary:
         Whether functions of the fields are corrected for what white Gaussian noise adds to their mean (see `unbiased`);
         its variance is found from the data. For smooth functions, and degrees up to 5.
     whiten : bool
-        Whether rows are made equally noisy and uncorrelated, as far as linear terms decide (see `weak_noise`): errors
-        shrink by up to a half where there are few data and much noise. Takes ``O(K^3)`` flops.
+        Whether rows are made equally noisy and uncorrelated, as far as linear terms decide (see `weak_noise`): for few
+        data and much noise. Takes ``O(K^3)`` flops.
     rng : seed or numpy.random.Generator, optional
         Draws the centres of ``n_boxes`` boxes.
 

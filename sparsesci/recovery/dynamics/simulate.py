@@ -48,7 +48,7 @@ def simulate(
     u : array (n_t, n_u) or callable, optional
         Controls at the times t, linear in between; of one control (n_t,) will do. Or a function ``u(t)`` of a time,
         that gives n_u numbers: it is compiled if it is made of operators and functions of NumPy (``np.sin(t)``, in a
-        list where there are several), and otherwise called for each derivative, a hundred times slower.
+        list where there are several), and otherwise called for each derivative, which is slow.
     integrator : {"dopri5", "lsoda", "rk45", "dop853", "radau", "bdf"}
         "dopri5" runs compiled throughout. The others are those of SciPy (LSODA by `scipy.integrate.odeint`), on a
         compiled right-hand side: for stiff systems "lsoda", "radau" and "bdf".

@@ -49,8 +49,8 @@ class SurrogateEnvironment:
     Notes
     -----
     Observations are the states (d,), and actions the controls (n_u,), in double precision. Of an ensemble
-    ``info["variance"]`` (d,) is the variance of the step over its models. For many systems at once `SINDy.rollout` is
-    faster by orders of magnitude.
+    ``info["variance"]`` (d,) is the variance of the step over its models. For many systems at once there is
+    `SINDy.rollout`, which runs compiled.
 
     Examples
     --------
